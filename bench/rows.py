@@ -1,0 +1,228 @@
+"""The rows of the table: what is measured against what, and the target that was set for it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.answers import Check, any_answer, prints, processes, shows
+from bench.data import ROOT, Data
+from bench.measure import Command
+from bench.peers import Peers
+
+HERE = Path(__file__).resolve().parent
+PROGRAMS = HERE / "programs"
+KITCHEN_SINK = ROOT / "tests" / "data" / "podman-kitchen-sink.tar.zst"
+MAGICS = (b"\x19CVT", b"\x40\x59\x10\x55", b"\x16\x31\x31\x58")  # image, service image, inventory
+OPENED = frozenset({0, 3})  # 3: opened, with damage reported
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two things compared; `why` says why there is no command."""
+
+    name: str
+    command: Command | None
+    check: Check = any_answer
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A measurement. `figure` decides: wall or cpu seconds, or rss in MB; `target` is a ratio to the
+    other side where there is one, else an absolute value. No target: for orientation."""
+
+    title: str
+    of: str
+    ours: Side
+    other: Side | None = None
+    target: float | None = None
+    figure: str = "wall"
+    limit: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where everything is that the rows need."""
+
+    data: Data
+    peers: Peers
+    small: str
+    large: str
+
+    def cryoscope(self, *arguments: str | Path, check: Check = any_answer, name: str = "") -> Side:
+        """Ours: the installed script beside this Python, else `python -m cryoscope`."""
+        script = Path(sys.executable).parent / "cryoscope"
+        start = (str(script),) if script.exists() else (sys.executable, "-m", "cryoscope")
+        environment = {"XDG_CACHE_HOME": str(self.data.folder / "cache")}
+        argv = (*start, *map(str, arguments))
+        shown = name or "cryoscope " + " ".join(a for a in map(str, arguments) if "/" not in a)
+        return Side(shown, Command(argv, None, environment, OPENED), check)
+
+    def python(self, program: str, *arguments: str | Path, check: Check = any_answer, name: str = "") -> Side:
+        """A program of bench/programs by this Python."""
+        argv = (sys.executable, str(PROGRAMS / program), *map(str, arguments))
+        return Side(name or program, Command(argv), check)
+
+    def peer(self, name: str, *arguments: str | Path, check: Check = any_answer, label: str = "") -> Side:
+        """A peer, or the reason why it is missing."""
+        command = self.peers.command(name, *arguments)
+        shown = label or f"{name} " + " ".join(a for a in arguments if isinstance(a, str))
+        return Side(shown, command, check, self.peers.missing.get(name, ""))
+
+    def host(self, *argv: str) -> Side:
+        """A program of the host."""
+        return Side(" ".join(argv[:2]), Command(argv) if shutil.which(argv[0]) else None, why="not on PATH")
+
+
+def start_rows(bench: Bench) -> Iterator[Row]:
+    """What nobody should wait for."""
+    for option in ("--help", "--version"):
+        ours = bench.cryoscope(option)
+        yield Row(f"start: {option}", "one process", ours, None, 0.120, "cpu", "Python's own start and click")
+
+
+def pagemap_rows(bench: Bench) -> Iterator[Row]:
+    """A million pagemap entries, in both layouts."""
+    limit = "numpy varint pass; whole process, numpy's import included"
+    for kind, layout in (("old", "before CRIU 4.2"), ("new", "CRIU 4.2")):
+        path = bench.data.pagemap(kind)
+        ours = bench.python("pagemap_columns.py", path, name="pagemap.columns")
+        of = f"1,000,000 entries, {path.stat().st_size / 1e6:.0f} MB"
+        title = f"pagemap into columns ({layout})"
+        yield Row(title, of, ours, None, 1.0, "wall", limit)
+        if kind == "new":
+            yield Row(f"{title}: memory", of, ours, None, 200.0, "rss", "four int64 columns are 32 MB")
+
+
+def _unpacked(archive: Path, target: Path) -> list[str]:
+    """The kitchen sink as crit wants it: a folder. Returns the images that have a CRIU magic."""
+    if not target.exists():
+        part = target.with_name(target.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        plain = subprocess.run(["zstd", "-dqc", str(archive)], capture_output=True, check=True).stdout
+        plain_path = part / "archive.tar"
+        plain_path.write_bytes(plain)
+        with tarfile.open(plain_path) as opened:
+            opened.extractall(part, filter="data")
+        plain_path.unlink()
+        part.rename(target)
+    images = sorted((target / "checkpoint").glob("*.img"))
+    return [path.name for path in images if path.read_bytes()[:4] in MAGICS]
+
+
+CRIT_LOOP = 'folder=$1; shift; for name; do crit show "$folder/$name" >/dev/null || exit 1; done'
+
+
+def decode_rows(bench: Bench) -> Iterator[Row]:
+    """All images of a checkpoint that holds every kind of kernel object, to JSON."""
+    if not KITCHEN_SINK.exists():
+        missing = Side("cryoscope decode", None, why=f"{KITCHEN_SINK.name} is not in tests/data")
+        yield Row("decode every image", "-", missing)
+        return
+    target = bench.data.folder / "kitchen-sink"
+    names = _unpacked(KITCHEN_SINK, target)
+    images = target / "checkpoint"
+    of, limit = f"{len(names)} images", "Python's start, then 2 us a message"
+    note = "crit before 4.2 does not know CRIU 4.2's page counts: it does the work but reads them as 0"
+    if not bench.peers.found.get("crit", "").startswith("4.1"):
+        note = ""
+    ours = bench.cryoscope("decode", KITCHEN_SINK)
+    crit, pycriu = _crit_side(bench, images, names), _pycriu_side(bench, images, names)
+    yield Row("decode every image", of, ours, crit, 1 / 20, "wall", limit, note)
+    yield Row("decode every image", of, ours, pycriu, 1 / 1.5, "wall", limit, note)
+
+
+def _crit_side(bench: Bench, images: Path, names: list[str]) -> Side:
+    command = bench.peers.command("crit", images, *names)
+    if command is None:
+        return Side("crit show, each image", None, why=bench.peers.missing.get("crit", ""))
+    loop = ("sh", "-c", CRIT_LOOP, "sh", *command.argv[1:])
+    return Side("crit show, each image", Command(loop, command.root, command.environment))
+
+
+def _pycriu_side(bench: Bench, images: Path, names: list[str]) -> Side:
+    return bench.peer("pycriu", PROGRAMS / "pycriu_loop.py", images, *names, label="pycriu, one process")
+
+
+def index_rows(bench: Bench) -> Iterator[Row]:
+    """An index of many small members."""
+    many = bench.data.members()
+    ours = bench.python("our_index.py", many, check=prints(50_000), name="our index")
+    theirs = bench.python("tarfile_index.py", many, check=prints(50_000), name="tarfile")
+    yield Row("index of a tar", "50,000 members", ours, theirs, None, "wall", "one 512-byte header a member")
+
+
+def _bytes(path: Path) -> str:
+    return f"{path.stat().st_size:,} B"
+
+
+def plain_rows(bench: Bench) -> Iterator[Row]:
+    """Opening and examining a plain tar."""
+    small, truth = bench.data.archive(bench.small)
+    of, seen = _bytes(small), shows("bench", "localhost/busybox:lab", "Podman")
+    ours = bench.cryoscope("show", "--no-cache", small, check=shows("bench"))
+    theirs = bench.peer("checkpointctl", "show", small, check=seen)
+    limit = "tar headers only; no page is read"
+    yield Row(f"show, {bench.small} plain", of, ours, theirs, 1 / 4, "wall", limit)
+    right = processes(truth)
+    options = ("--all", "--format", "json")
+    ours = bench.cryoscope("inspect", "--no-cache", *options, small, check=right)
+    theirs = bench.peer("checkpointctl", "inspect", *options, small, check=right)
+    limit = "one stack page a process is read; the peer unpacks all pages to /tmp"
+    yield Row(f"inspect --all, {bench.small} plain", of, ours, theirs, 1 / 4, "wall", limit)
+    yield Row(f"show, {bench.small} plain", of, bench.cryoscope("show", "--no-cache", small),
+              bench.host("tar", "tf", str(small)), None, "wall", "GNU tar also only seeks")  # fmt: skip
+
+
+def zstd_rows(bench: Bench) -> Iterator[Row]:
+    """Opening a compressed archive, the first and the second time."""
+    small, _ = bench.data.archive(bench.small)
+    packed, _ = bench.data.archive(bench.small, "zstd")
+    of, named = f"{_bytes(packed)} zstd of {_bytes(small)}", shows("bench")
+    title = f"show, {bench.small} zstd"
+    cold = bench.cryoscope("show", "--no-cache", packed, check=named)
+    whole = prints(small.stat().st_size)
+    least = bench.python("decompress.py", packed, check=whole, name="decompression alone")
+    yield Row(f"{title}, no cache", of, cold, least, 1.25, "wall", "one zstd stream is one core's work")
+    theirs = bench.peer("checkpointctl", "show", packed, check=named)
+    yield Row(f"{title}, no cache", of, cold, theirs, 1 / 2, "wall", "the peer decompresses it three times")
+    warm = bench.cryoscope("show", packed, check=named, name="cryoscope show zstd, 2nd")
+    plain = bench.cryoscope("show", small, check=named, name="cryoscope show plain, 2nd")
+    limit = "the cached index; nothing is decompressed"
+    yield Row(f"{title}, second time", of, warm, plain, 1.2, "wall", limit)
+
+
+def large_rows(bench: Bench) -> Iterator[Row]:
+    """The same on eight times the pages (four times with --quick)."""
+    small, _ = bench.data.archive(bench.small)
+    large, truth = bench.data.archive(bench.large)
+    of, limit = _bytes(large), "tar headers only: the cost is the members', not the bytes'"
+    named, show = shows("bench"), ("show", "--no-cache")
+    ours = bench.cryoscope(*show, large, check=named, name=f"cryoscope show {bench.large}")
+    other = bench.cryoscope(*show, small, check=named, name=f"cryoscope show {bench.small}")
+    yield Row(f"show, {bench.large} plain", of, ours, other, 1.2, "wall", limit)
+    tar = bench.host("tar", "tf", str(large))
+    yield Row(f"show, {bench.large} plain", of, ours, tar, None, "wall", "GNU tar also only seeks")
+    options = ("--no-cache", "--all", "--format", "json")
+    inspect = bench.cryoscope("inspect", *options, large, check=processes(truth))
+    yield Row(f"inspect --all, {bench.large}: memory", of, inspect, None, 120.0, "rss", "pagemap columns")
+
+
+GROUPS: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "start": start_rows,
+    "pagemap": pagemap_rows,
+    "decode": decode_rows,
+    "plain": plain_rows,
+    "zstd": zstd_rows,
+    "large": large_rows,
+    "index": index_rows,
+}
+"""What can be asked for alone; files are generated when their group is reached."""

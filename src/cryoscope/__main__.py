@@ -1,0 +1,5 @@
+"""`python -m cryoscope`."""
+
+from cryoscope.cli import main
+
+main()

@@ -1,0 +1,176 @@
+"""Opening an archive: what it is, told by its first bytes, and its index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cryoscope import limits
+from cryoscope.checkpoint.archive import cache as index_cache
+from cryoscope.checkpoint.archive.archive import Archive, TarContents
+from cryoscope.checkpoint.archive.cache import IndexCache
+from cryoscope.checkpoint.archive.codec import Progress, plain, sniff, unpack
+from cryoscope.checkpoint.archive.folder import FolderArchive, open_root
+from cryoscope.checkpoint.archive.header import BLOCK
+from cryoscope.checkpoint.archive.image import open_image
+from cryoscope.checkpoint.archive.looks import EXPECTED, looks
+from cryoscope.checkpoint.archive.nested import MemberSource
+from cryoscope.checkpoint.archive.report import Report
+from cryoscope.checkpoint.archive.source import ByteSource
+from cryoscope.checkpoint.archive.stream import Keep, Restart, Stream
+from cryoscope.checkpoint.archive.tape import BlockTape, FileTape
+from cryoscope.checkpoint.archive.walk import Walker
+from cryoscope.errors import ArchiveError
+
+HINT = "give a checkpoint archive (.tar, .tar.gz, .tar.zst), a checkpoint folder or an OCI image"
+
+
+class Opener:
+    """What the caller passed on, for an archive and those in it."""
+
+    def __init__(self, cache: IndexCache | None, keep: Keep | None, progress: Progress | None) -> None:
+        self._cache = cache
+        self._keep = keep
+        self._progress = progress
+
+    def tar(self, source: ByteSource, nesting: int) -> Archive:
+        """Any tar, compressed or not; on an error the source is closed."""
+        try:
+            if nesting > limits.NESTING:
+                raise ArchiveError(f"{source.name} lies in too many archives", code="limit.nesting")
+            head = source.read_at(0, BLOCK)
+            codec = sniff(head)
+            if codec or source.size is None:
+                return self._streamed(source, codec, nesting)
+            return self._seekable(source, head, nesting)
+        except BaseException:
+            source.close()
+            raise
+
+    def image(self, archive: Archive) -> Archive:
+        """The checkpoint in an archive that is a container image; else the archive as it is."""
+        try:
+            return open_image(archive, self.tar) or archive
+        except BaseException:
+            archive.close()
+            raise
+
+    def _seekable(self, source: ByteSource, head: bytes, nesting: int) -> Archive:
+        report = Report(source.name)
+        contents = TarContents(source.read_at, source.close)
+        archive = Archive(source.name, "tar", source.size, contents, report, nesting=nesting)
+        walker = Walker(FileTape(source), report)
+        archive.fingerprint = source.fingerprint() if self._cache is not None else None
+        with _to_the_end(archive):
+            archive.add_all(walker)
+        _demand(archive, walker, head)
+        return archive
+
+    def _streamed(self, source: ByteSource, codec: str | None, nesting: int) -> Archive:
+        report = Report(source.name)
+        stream = Stream(source.name, self._again(source, codec), self._keep)
+        contents = TarContents(stream.fetch, stream.close, source.close)
+        form = f"tar+{codec}" if codec else "tar"
+        archive = Archive(source.name, form, source.size, contents, report, nesting=nesting)
+        archive.fingerprint = source.fingerprint() if self._cache is not None else None
+        if self._remembered(archive, stream):
+            return archive
+        if codec:
+            tape = BlockTape(unpack(source, codec, report, self._progress))
+        else:
+            tape = BlockTape(plain(source, self._progress))
+        walker = Walker(tape, report)
+        with _to_the_end(archive):
+            stream.scan(tape, walker, archive)
+        _demand(archive, walker, walker.head, codec)
+        if self._cache is not None and archive.fingerprint is not None:
+            self._cache.put(archive.fingerprint, index_cache.dump(archive, archive.fingerprint))
+        return archive
+
+    def _again(self, source: ByteSource, codec: str | None) -> Restart:
+        if source.size is None:
+            return None
+        if codec is None:
+            return lambda: plain(source, None)
+        return lambda: unpack(source, codec, Report(source.name), None)
+
+    def _remembered(self, archive: Archive, stream: Stream) -> bool:
+        """Whether the index was in the cache and has been entered."""
+        key = archive.fingerprint
+        if self._cache is None or key is None:
+            return False
+        found = index_cache.load(self._cache.get(key), key, archive.form, archive.size)
+        if found is None:
+            return False
+        archive.enter(*found)
+        stream.replay(found[0], archive)
+        return True
+
+
+def open_archive(
+    source: ByteSource,
+    *,
+    cache: IndexCache | None = None,
+    keep: Keep | None = None,
+    progress: Progress | None = None,
+    nesting: int = 0,
+) -> Archive:
+    """An archive of any form out of a source, which it owns from now on.
+
+    `keep` is asked for the ranges of large members to keep while a compressed archive streams by,
+    `progress` is told (bytes read, bytes in all or None), `nesting` is how many archives this one
+    lies in: only at 0 is a container image looked into for its checkpoint, because a file system
+    in a checkpoint may hold anything.  Raises ArchiveError if nothing can be read; anything less
+    is in `archive.damaged`.
+    """
+    if isinstance(source, MemberSource):
+        nesting = max(nesting, source.nesting)
+    opener = Opener(cache, keep, progress)
+    archive = opener.tar(source, nesting)
+    return archive if nesting else opener.image(archive)
+
+
+def open_folder(
+    path: str,
+    *,
+    cache: IndexCache | None = None,
+    keep: Keep | None = None,
+    progress: Progress | None = None,
+) -> Archive:
+    """A folder on disk as an archive: images of CRIU, a checkpoint of Docker, an OCI layout.
+
+    The options are for the layers of an OCI layout.  Raises ArchiveError if it cannot be opened
+    or is empty.
+    """
+    archive = FolderArchive(path, open_root(path))
+    if not archive.members:
+        archive.close()
+        reason = archive.damaged[0].problem if archive.damaged else "is empty"
+        raise ArchiveError(f"{path} {reason}", hint=HINT, code="archive.empty")
+    return Opener(cache, keep, progress).image(archive)
+
+
+@contextmanager
+def _to_the_end(archive: Archive) -> Iterator[None]:
+    """Bytes that cannot be read end the index; what is in it stays."""
+    try:
+        yield
+    except ArchiveError as error:
+        if not archive.members:
+            raise
+        archive.report(error)
+
+
+def _demand(archive: Archive, walker: Walker, head: bytes, codec: str | None = None) -> None:
+    """ArchiveError if there is nothing at all to be read."""
+    if archive.members:
+        return
+    if archive.damaged and (walker.is_tar or codec):
+        first = archive.damaged[0]
+        raise ArchiveError(f"{archive.name}: {first.problem}", hint=HINT, code=first.code)
+    if walker.is_tar:
+        return
+    if not head:
+        raise ArchiveError(f"{archive.name} is empty", hint=HINT, code="archive.empty")
+    packed = f"decompresses ({codec}) to" if codec else "is"
+    raise ArchiveError(f"{archive.name} {packed} no archive: expected {EXPECTED}; {looks(head)}", hint=HINT)

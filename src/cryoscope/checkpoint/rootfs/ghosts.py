@@ -1,0 +1,67 @@
+"""Ghost files: deleted while open, so CRIU put their contents into the checkpoint.
+
+Defined in CRIU's images/ghost-file.proto and criu/files-reg.c: remap-fpath.img leads from the
+open file to ghost-file-<id in hexadecimal>.img, whose payload is the contents or chunks of them.
+"""
+
+from __future__ import annotations
+
+import stat
+
+import msgspec
+
+from cryoscope.checkpoint.criu.imageset import ImageSet
+from cryoscope.text import readable, with_bytes
+
+GHOST = 1  # REMAP_GHOST
+
+
+class GhostFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One deleted file that was still open; `size` in bytes, `member` where its contents are."""
+
+    path: str
+    member: str
+    file_id: int
+    mode: str
+    uid: int
+    gid: int
+    size: int
+    path_base64: str | None = None
+    target: str | None = None
+
+
+def ghosts_of(images: ImageSet, path_of: dict[int, bytes]) -> list[GhostFile]:
+    """The ghost files of a checkpoint; `path_of` gives the path of an open file by its id."""
+    found = []
+    for remap in images.messages("remap-fpath.img"):
+        name = f"ghost-file-{remap.remap_id:x}.img"
+        if remap.remap_type == GHOST:
+            found += [_ghost(images, name, remap.orig_id, path_of)]
+    return [ghost for ghost in found if ghost is not None]
+
+
+def _ghost(images: ImageSet, name: str, file_id: int, path_of: dict[int, bytes]) -> GhostFile | None:
+    entry = images.first(name)
+    if entry is None:
+        return None
+    return GhostFile(
+        member=images.member(name) or name,
+        file_id=file_id,
+        mode=stat.filemode(entry.mode),
+        uid=entry.uid,
+        gid=entry.gid,
+        size=entry.size if entry.HasField("size") else len(contents(images, name)),
+        target=readable(entry.symlnk_target) or None,
+        **with_bytes("path", path_of.get(file_id, b"?")),
+    )
+
+
+def contents(images: ImageSet, name: str) -> bytes:
+    """The bytes of a ghost file, holes between its chunks as zeros."""
+    entries = images.entries(name)
+    if not entries:
+        return b""
+    extra = entries[0].extra
+    if isinstance(extra, bytes | bytearray | memoryview):
+        return bytes(extra)
+    return b"".join(bytes(data) for _, data in extra or ())

@@ -1,0 +1,93 @@
+"""The command line: parses, calls a workflow, draws what comes back.
+
+A command is one module of this package; `COMMANDS` names it with its one line of help, so that
+`--help` imports none of them.  Exit codes: 0 ok, 1 error, 2 usage, 3 opened with damage, 4 refused,
+5 incomplete (see docs/exit-codes.md).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from cryoscope import __version__
+
+COMMANDS = {
+    "show": "What each checkpoint is: container, image, engine, sizes.",
+    "list": "The checkpoints in a folder (default: the kubelet's).",
+    "inspect": "Everything in a checkpoint as a tree: processes, files, sockets, metadata.",
+    "ps": "The processes that were running, as a tree.",
+    "env": "The environment of each process.",
+    "files": "Open files of each process, deleted ones included.",
+    "sockets": "Sockets of every family, their state and who held them.",
+    "maps": "Memory mappings of each process, with dumped and missing pages.",
+    "mounts": "Mounts, and which of them came from outside the container.",
+    "log": "The container's own output, or CRIU's log.",
+    "ls": "The members of an archive.",
+    "cat": "The contents of members of an archive.",
+    "info": "Kind and number of entries of CRIU images.",
+    "decode": "CRIU images as JSON, in crit's form.",
+    "encode": "CRIU images back from that JSON.",
+    "cache": "The cache of member indexes: where, how large, clear it.",
+    "completion": "Print a completion script for your shell.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        from importlib import import_module
+
+        command: click.Command = import_module(f"cryoscope.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if close:
+                error.message += f" Did you mean {close[0]}?"
+            raise
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="cryoscope %(version)s")
+def cryoscope() -> None:
+    """Look inside a frozen container.
+
+    ARCHIVE is a checkpoint by any engine: a tar of the kubelet, CRI-O, containerd or Podman (plain
+    or compressed), a Docker or CRIU folder, an OCI image layout, or - for standard input.
+    """
+
+
+def main() -> None:
+    """Run the command line; every error ends as one line of what happened and one of what to do."""
+    try:
+        code = cryoscope.main(standalone_mode=False, prog_name="cryoscope")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # whoever read the pipe has seen enough; nothing may be flushed into it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except BaseException as error:
+        from cryoscope.cli.failure import report
+
+        code = report(error)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,52 @@
+"""How an error reaches the user: one line of what happened, one of what to do, an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from cryoscope.errors import CryoscopeError
+from cryoscope.text import escape
+
+INTERRUPTED = 5
+
+
+def report(error: BaseException) -> int:
+    """Print `error` to standard error; gives the exit code."""
+    if isinstance(error, CryoscopeError):
+        say(error)
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        error.show()
+        return 2 if isinstance(error, click.UsageError) else error.exit_code
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        click.echo("cryoscope: interrupted", err=True)
+        return INTERRUPTED
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    return _unexpected(error)
+
+
+def say(error: CryoscopeError, target: str | None = None) -> None:
+    """The two lines of an error, about `target` if it is given."""
+    about = f"{target}: " if target else ""
+    click.echo(escape(f"cryoscope: {about}{error.message}"), err=True)
+    if error.hint:
+        click.echo(escape(f"  {error.hint}"), err=True)
+
+
+def _unexpected(error: BaseException) -> int:
+    """What nobody foresaw: no traceback unless CRYOSCOPE_DEBUG is set."""
+    if os.environ.get("CRYOSCOPE_DEBUG"):
+        raise error
+    if isinstance(error, OSError):
+        click.echo(escape(f"cryoscope: {error.strerror or error} {error.filename or ''}".rstrip()), err=True)
+        return 1
+    click.echo(escape(f"cryoscope: internal error: {type(error).__name__}: {error}"[:300]), err=True)
+    click.echo("  this is a bug: CRYOSCOPE_DEBUG=1 shows where; please report it", err=True)
+    sys.stderr.flush()
+    return 1

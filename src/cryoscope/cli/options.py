@@ -1,0 +1,36 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+archives = click.argument(
+    "archives", metavar="ARCHIVE...", nargs=-1, required=True, type=click.Path(allow_dash=True)
+)
+one_archive = click.argument("archive", metavar="ARCHIVE", type=click.Path(allow_dash=True))
+no_cache = click.option(
+    "--no-cache", is_flag=True, help="Neither read nor write the cache of member indexes."
+)
+reveal = click.option("--reveal", is_flag=True, help="Show the values of secrets; they are masked otherwise.")
+pids = click.option(
+    "-p", "--pid", "pids", type=int, multiple=True, metavar="PID", help="Only this process (repeatable)."
+)
+
+
+def formats(*human: str) -> Callable[[F], F]:
+    """`--format` with the forms for people first, the first one being the default."""
+    choices = [*human, "json", "jsonl"]
+    return click.option(
+        "-f",
+        "--format",
+        "form",
+        type=click.Choice(choices),
+        default=human[0],
+        show_default=True,
+        help="How to print.",
+    )

@@ -1,0 +1,89 @@
+"""A plain table that fits the terminal: columns give way from the widest down, with an ellipsis.
+
+In a pipe nothing is cut, so that `grep` and `awk` see everything.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from cryoscope.text import escape
+
+GAP = "  "
+NARROWEST = 8
+
+
+class Table:
+    """Rows under headings; `right` names the columns that are aligned to the right (numbers)."""
+
+    def __init__(
+        self, *headings: str, right: Iterable[str] = (), rows: Iterable[Sequence[object]] = ()
+    ) -> None:
+        self.headings = headings
+        self.right = {index for index, heading in enumerate(headings) if heading in set(right)}
+        self.rows: list[list[str]] = []
+        for row in rows:
+            self.add(*row)
+
+    def add(self, *cells: object) -> None:
+        """One row; None is an empty cell."""
+        self.rows.append(["" if cell is None else escape(str(cell)) for cell in cells])
+
+    def lines(self, width: int | None = None) -> list[str]:
+        """The table as lines of at most `width` columns of a terminal; uncut without."""
+        kept = self._kept()
+        widths = [max(shown_width(row[i]) for row in [list(self.headings), *self.rows]) for i in kept]
+        if width is not None:
+            widths = squeeze(widths, width - len(GAP) * (len(kept) - 1))
+        return [self._line([row[i] for i in kept], kept, widths) for row in [list(self.headings), *self.rows]]
+
+    def _kept(self) -> list[int]:
+        """Columns that say something in at least one row."""
+        return [i for i in range(len(self.headings)) if not self.rows or any(row[i] for row in self.rows)]
+
+    def _line(self, cells: list[str], kept: list[int], widths: list[int]) -> str:
+        padded = (
+            pad(shorten(cell, width), width, right=index in self.right)
+            for cell, index, width in zip(cells, kept, widths, strict=True)
+        )
+        return GAP.join(padded).rstrip()
+
+
+def squeeze(widths: list[int], room: int) -> list[int]:
+    """Column widths that add up to at most `room`, the widest cut first, none below `NARROWEST`."""
+    widths = list(widths)
+    excess = sum(widths) - room
+    while excess > 0:
+        widest = max(widths)
+        if widest <= NARROWEST:
+            break
+        at = widths.index(widest)
+        second = max((w for w in widths if w < widest), default=NARROWEST)
+        cut = max(1, min(excess, widest - max(second, NARROWEST)))
+        widths[at] -= cut
+        excess -= cut
+    return widths
+
+
+def shown_width(text: str) -> int:
+    """Columns of a terminal that `text` takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+def shorten(text: str, width: int) -> str:
+    """`text` cut to `width` columns, with an ellipsis where something is missing."""
+    if shown_width(text) <= width:
+        return text
+    while text and shown_width(text) > width - 1:
+        text = text[: -max(1, (shown_width(text) - width) // 2)]
+    return text + "…"
+
+
+def pad(text: str, width: int, *, right: bool) -> str:
+    """`text` filled up to `width` columns."""
+    space = " " * max(0, width - shown_width(text))
+    return space + text if right else text + space

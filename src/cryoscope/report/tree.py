@@ -1,0 +1,36 @@
+"""An outline of nested lines, drawn with the box characters that `tree` and `pstree` use."""
+
+from __future__ import annotations
+
+from cryoscope.report.table import shorten
+from cryoscope.text import escape
+
+
+class Outline:
+    """One line and the outlines below it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = escape(text)
+        self.children: list[Outline] = []
+
+    def add(self, text: str) -> Outline:
+        """A line below this one."""
+        child = Outline(text)
+        self.children.append(child)
+        return child
+
+    def fact(self, name: str, value: object) -> None:
+        """A line `name: value`, unless there is no value."""
+        if value not in (None, "", [], {}):
+            self.add(f"{name}: {value}")
+
+    def lines(self, width: int | None = None) -> list[str]:
+        """The outline as lines of at most `width` columns; uncut without."""
+        found = [self.text]
+        waiting = [(child, "", index == 0) for index, child in enumerate(reversed(self.children))]
+        while waiting:
+            outline, rails, last = waiting.pop()
+            found.append(rails + ("└── " if last else "├── ") + outline.text)
+            below = rails + ("    " if last else "│   ")
+            waiting += [(child, below, index == 0) for index, child in enumerate(reversed(outline.children))]
+        return [shorten(line, width) if width is not None else line for line in found]

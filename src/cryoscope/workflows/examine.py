@@ -1,0 +1,81 @@
+"""One question over any number of archives: each is opened, asked and closed in turn.
+
+An archive that cannot be opened does not keep the others from answering: it stands in the
+document's `damaged`, and the exit code says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from cryoscope.checkpoint.archive import IndexCache
+from cryoscope.checkpoint.checkpoint import Checkpoint
+from cryoscope.errors import CryoscopeError
+from cryoscope.workflows.documents import DamagedIn, Document, Part, damage, document
+from cryoscope.workflows.masking import Masker
+from cryoscope.workflows.open import Progress, open_checkpoint
+
+OK, FAILED, DAMAGED = 0, 1, 3
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A document, the exit code that goes with it, and the archives that gave only an error."""
+
+    document: Document
+    exit_code: int
+    failures: list[tuple[str, CryoscopeError]] = []
+
+
+class Asking(msgspec.Struct, kw_only=True):
+    """How to ask: what every command shares."""
+
+    cache: IndexCache | None = None
+    progress: Callable[[str], Progress | None] = lambda _target: None
+    masker: Masker = msgspec.field(default_factory=Masker)
+
+
+Question = Callable[[str, Checkpoint, Masker], Part]
+
+
+def ask(
+    noun: str, targets: Sequence[str], question: Question, asking: Asking, *, stacks: bool = False
+) -> Answer:
+    """The answers of `question` to each target, as a document of `noun`."""
+    parts: list[Any] = []
+    damaged: list[DamagedIn] = []
+    failures: list[tuple[str, CryoscopeError]] = []
+    for target in targets:
+        try:
+            progress = asking.progress(target)
+            with open_checkpoint(target, cache=asking.cache, stacks=stacks, progress=progress) as checkpoint:
+                parts.append(question(target, checkpoint, asking.masker))
+                damaged += damage(target, checkpoint.damaged)
+        except CryoscopeError as error:
+            failures.append((target, error))
+    return answer(noun, parts, damaged, failures)
+
+
+def answer(
+    noun: str, parts: list[Any], damaged: list[DamagedIn], failures: list[tuple[str, CryoscopeError]]
+) -> Answer:
+    """The answer from what could be read, what of it was damaged, and what gave only an error."""
+    damaged = damaged + [failure(target, error) for target, error in failures]
+    return Answer(document(noun, parts, damaged), exit_code(failures, damaged), failures)
+
+
+def failure(target: str, error: CryoscopeError) -> DamagedIn:
+    """The record of an archive that could not be opened at all."""
+    return DamagedIn(
+        archive=target, part="archive", problem=error.message, code=error.code, hint=error.hint or None
+    )
+
+
+def exit_code(failures: Sequence[tuple[str, CryoscopeError]], damaged: Sequence[DamagedIn]) -> int:
+    """That of the errors where they agree, else 1; 3 if only parts could not be read; else 0."""
+    codes = {error.exit_code for _, error in failures}
+    if codes:
+        return codes.pop() if len(codes) == 1 else FAILED
+    return DAMAGED if damaged else OK
