@@ -52,13 +52,29 @@ def _command_line(value: Any) -> str:
 
 
 def _variables(value: Any) -> set[str]:
+    """An environment as a set of NAME=value, from an object or from a list of name and value."""
     if isinstance(value, dict):
         return {f"{name}={text}" for name, text in value.items()}
-    return {str(item) for item in value} if isinstance(value, list) else set()
+    return {f"{item.get('name')}={item.get('value')}" for item in value or () if isinstance(item, dict)}
+
+
+def names_all(names: list[str]) -> Check:
+    """JSON that has an object or a key for each of the names."""
+
+    def check(output: bytes) -> str | None:
+        try:
+            json.loads(output)
+        except ValueError:
+            return "not JSON"
+        text = output.decode(errors="replace")
+        absent = [name for name in names if f'{name}"' not in text]
+        return f"{len(absent)} images absent, {absent[0]}" if absent else None
+
+    return check
 
 
 def processes(truth: dict[str, Any]) -> Check:
-    """JSON of `inspect --all` names every process with its command line and its environment."""
+    """Whether the JSON of `inspect --all` names every process with its command line and its environment."""
 
     def check(output: bytes) -> str | None:
         try:
@@ -71,8 +87,7 @@ def processes(truth: dict[str, Any]) -> Check:
             pid = record.get("pid")
             if isinstance(pid, int) and record.get("cmdline") is not None:
                 lines[pid] = _command_line(record["cmdline"])
-                for key in ("environment_variables", "environment", "environ", "env"):
-                    variables.setdefault(pid, set()).update(_variables(record.get(key)))
+                variables[pid] = _variables(record.get("environment_variables") or record.get("env"))
         for process in truth["processes"]:
             pid = process["pid"]
             if lines.get(pid) != process["cmdline"]:

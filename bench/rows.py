@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.answers import Check, any_answer, prints, processes, shows
+from bench.answers import Check, any_answer, names_all, prints, processes, shows
 from bench.data import ROOT, Data
 from bench.measure import Command
 from bench.peers import Peers
@@ -134,7 +134,7 @@ def decode_rows(bench: Bench) -> Iterator[Row]:
     note = "crit before 4.2 does not know CRIU 4.2's page counts: it does the work but reads them as 0"
     if not bench.peers.found.get("crit", "").startswith("4.1"):
         note = ""
-    ours = bench.cryoscope("decode", KITCHEN_SINK)
+    ours = bench.cryoscope("decode", KITCHEN_SINK, check=names_all(names))
     crit, pycriu = _crit_side(bench, images, names), _pycriu_side(bench, images, names)
     yield Row("decode every image", of, ours, crit, 1 / 20, "wall", limit, note)
     yield Row("decode every image", of, ours, pycriu, 1 / 1.5, "wall", limit, note)
@@ -174,7 +174,7 @@ def plain_rows(bench: Bench) -> Iterator[Row]:
     yield Row(f"show, {bench.small} plain", of, ours, theirs, 1 / 4, "wall", limit)
     right = processes(truth)
     options = ("--all", "--format", "json")
-    ours = bench.cryoscope("inspect", "--no-cache", *options, small, check=right)
+    ours = bench.cryoscope("inspect", "--no-cache", "--reveal", *options, small, check=right)
     theirs = bench.peer("checkpointctl", "inspect", *options, small, check=right)
     limit = "one stack page a process is read; the peer unpacks all pages to /tmp"
     yield Row(f"inspect --all, {bench.small} plain", of, ours, theirs, 1 / 4, "wall", limit)
@@ -211,7 +211,7 @@ def large_rows(bench: Bench) -> Iterator[Row]:
     yield Row(f"show, {bench.large} plain", of, ours, other, 1.2, "wall", limit)
     tar = bench.host("tar", "tf", str(large))
     yield Row(f"show, {bench.large} plain", of, ours, tar, None, "wall", "GNU tar also only seeks")
-    options = ("--no-cache", "--all", "--format", "json")
+    options = ("--no-cache", "--reveal", "--all", "--format", "json")
     inspect = bench.cryoscope("inspect", *options, large, check=processes(truth))
     yield Row(f"inspect --all, {bench.large}: memory", of, inspect, None, 120.0, "rss", "pagemap columns")
 

@@ -20,7 +20,7 @@ SPARSE_RUNS = 1_000_000
 """Data runs of one sparse member: 16 bytes each in the index."""
 
 NESTING = 4
-"""Archives in archives (an OCI layout in a tar, a layer in it, a rootfs diff in that): a bomb nests deeper."""
+"""Archives in archives (an OCI layout in a tar, its layer, a rootfs diff in that): a bomb nests deeper."""
 
 DECOMPRESSED = 16 * 1024 * GIB
 """Bytes out of one compressed archive before reading stops: a bomb goes on for ever."""

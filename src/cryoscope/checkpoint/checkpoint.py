@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
@@ -17,6 +17,7 @@ from cryoscope.checkpoint.archive import Archive
 from cryoscope.checkpoint.container import Container, DumpLog, Dumps, describe
 from cryoscope.checkpoint.container.dumplog import read_log
 from cryoscope.checkpoint.criu.imageset import ImageSet
+from cryoscope.checkpoint.criu.names import MARCHES, named
 from cryoscope.checkpoint.layout import LOGS, images_prefix
 from cryoscope.checkpoint.memory import AddressSpace, PageIndex
 from cryoscope.checkpoint.memory.pages import guess_page_size
@@ -27,7 +28,7 @@ from cryoscope.checkpoint.process.descriptors import Describer
 from cryoscope.checkpoint.process.holders import HeldSocket, held_sockets
 from cryoscope.checkpoint.process.ipc import IpcObject, ipc_objects
 from cryoscope.checkpoint.process.mounts import mounts_of
-from cryoscope.checkpoint.process.namespaces import namespaces_of
+from cryoscope.checkpoint.process.namespaces import ids_of, namespaces_of
 from cryoscope.checkpoint.process.network import FilterRules, NetworkDevice, devices_of, rules_of
 from cryoscope.checkpoint.process.queues import Queues
 from cryoscope.checkpoint.process.task import TaskReader
@@ -35,10 +36,6 @@ from cryoscope.checkpoint.process.tree import Branch, branches, broken_cycles, u
 from cryoscope.checkpoint.rootfs import Change, GhostFile, changes_of, ghosts_of
 from cryoscope.checkpoint.statistics import Statistics, statistics_of
 from cryoscope.errors import CryoscopeError, Damaged, UsageError
-
-
-MACHINES = dict(enumerate("UNKNOWN X86_64 ARM AARCH64 PPC64 S390 MIPS LOONGARCH64 RISCV64".split()))
-"""Architectures by CRIU's number (images/core.proto, march)."""
 
 
 class Checkpoint:
@@ -126,12 +123,12 @@ class Checkpoint:
     # --- who was running --------------------------------------------------------------------
     @cached_property
     def machine(self) -> str:
-        """Architecture as CRIU names it (`X86_64`), UNKNOWN where no core says."""
+        """Architecture as CRIU names it (`x86_64`), unknown where no core says."""
         for name, _ in self.images.matching("core-*"):
             core = self.images.first(name)
             if core is not None:
-                return MACHINES.get(core.mtype, "UNKNOWN")
-        return "UNKNOWN"
+                return named(core.mtype, MARCHES)
+        return "unknown"
 
     @cached_property
     def page_size(self) -> int:
@@ -153,9 +150,23 @@ class Checkpoint:
         return TaskReader(self.images, self.files, self.memory, self._own)
 
     @cached_property
+    def _pstree(self) -> list[Any]:
+        """The entries of pstree.img; without it, one for each core image of a process.
+
+        Archives that a full disk cut short have lost it first: it comes behind the pages.
+        """
+        entries = self.images.messages("pstree.img")
+        if entries:
+            return entries
+        problem = "is missing: processes are told by their core images, who started whom is not known"
+        self._own.append(Damaged(self.prefix + "pstree.img", problem, "process.pstree-missing"))
+        cores = ((int(pid), self.images.first(name)) for name, pid in self.images.matching("core-*"))
+        return [Orphan(pid, [pid]) for pid, core in cores if core is not None and core.HasField("tc")]
+
+    @cached_property
     def processes(self) -> list[Process]:
         """Every process, in the order of pstree.img."""
-        found = unique([self._tasks.read(entry) for entry in self.images.messages("pstree.img")], self._own)
+        found = unique([self._tasks.read(entry) for entry in self._pstree], self._own)
         for pid in broken_cycles({process.pid: process.ppid for process in found}):
             self._own.append(Damaged(f"pid {pid}", "is its own ancestor in pstree.img", "process.cycle"))
         return found
@@ -195,7 +206,7 @@ class Checkpoint:
 
     def descriptors(self, pid: int) -> list[Descriptor]:
         """The open descriptors of a process, by number."""
-        return self._describer.of_task(pid, self._files_ids.get(pid, pid))
+        return self._describer.of_task(pid, self._files_ids.get(pid, 0 if self._files_ids else pid))
 
     @cached_property
     def sockets(self) -> list[HeldSocket]:
@@ -212,11 +223,9 @@ class Checkpoint:
     def namespaces(self) -> list[Namespace]:
         """The namespaces of the processes."""
         ids = {}
-        for process in self.images.messages("pstree.img"):
+        for process in self._pstree:
             entry = self.images.first(f"ids-{process.pid}.img")
             if entry is not None:
-                from cryoscope.checkpoint.process.namespaces import ids_of
-
                 ids[process.pid] = ids_of(entry)
         return namespaces_of(self.images, ids)
 
@@ -255,7 +264,7 @@ class Checkpoint:
     def _vmas(self, pid: int, mm: Any) -> list[Vma]:
         """Mappings of a process; those of a memfd refer to its file, whose object holds the pages."""
         found = vmas_of(mm, self.files.path, self.page_size)
-        old = [entry for entry in self.images.messages(f"vmas-{pid}.img")]
+        old = self.images.messages(f"vmas-{pid}.img")
         if old and not found:
             found = vmas_of(_OldVmas(old), self.files.path, self.page_size)
         return [
@@ -282,6 +291,16 @@ class Checkpoint:
     def ghosts(self) -> list[GhostFile]:
         """Files that were deleted but still open, whose contents CRIU saved."""
         return ghosts_of(self.images, {file.id: file.name for file in self.files})
+
+
+class Orphan(NamedTuple):
+    """What a `pstree_entry` would say of a process of which only the pid is known."""
+
+    pid: int
+    threads: list[int]
+    ppid: int = 0
+    pgid: int = 0
+    sid: int = 0
 
 
 class _OldVmas:

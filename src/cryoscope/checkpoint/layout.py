@@ -26,5 +26,5 @@ def images_prefix(archive: Archive) -> str:
                 return name.removesuffix(image)
     raise NotACheckpoint(
         f"no checkpoint in it: none of its {len(archive.members)} members is a CRIU image",
-        hint="expected checkpoint/inventory.img (an archive) or inventory.img (a folder); `cryoscope ls` shows what is there",
+        hint="expected inventory.img, alone or in checkpoint/; `cryoscope ls` shows what is there",
     )

@@ -9,6 +9,8 @@ import msgspec
 
 from cryoscope.checkpoint.archive import Archive
 from cryoscope.checkpoint.container import Container
+from cryoscope.checkpoint.criu.framing import info
+from cryoscope.errors import CryoscopeError
 
 
 class Overview(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -30,7 +32,7 @@ class Overview(msgspec.Struct, frozen=True, omit_defaults=True):
     namespace: str | None = None
     ip: str | None = None
     hostname: str | None = None
-    processes: int = 0
+    processes: int | None = None
     archive_size: int | None = None
     checkpoint_size: int = 0
     memory_size: int = 0
@@ -54,7 +56,7 @@ def overview_of(archive: Archive, container: Container, prefix: str) -> Overview
         namespace=container.pod.namespace if container.pod else None,
         ip=container.ips[0] if container.ips else None,
         hostname=container.hostname,
-        processes=sum(name.startswith("mm-") for name in images),
+        processes=_processes(archive, prefix),
         archive_size=archive.size,
         checkpoint_size=sum(images.values()),
         memory_size=sum(
@@ -62,3 +64,13 @@ def overview_of(archive: Archive, container: Container, prefix: str) -> Overview
         ),
         rootfs_diff_size=diff.size if diff is not None else None,
     )
+
+
+def _processes(archive: Archive, prefix: str) -> int | None:
+    """Entries of pstree.img, zombies included, counted by their frames."""
+    name = prefix + "pstree.img"
+    try:
+        count: int = info(archive.read(name), name)["count"]
+    except CryoscopeError:
+        return None
+    return count

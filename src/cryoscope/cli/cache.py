@@ -22,7 +22,7 @@ def info() -> None:
     cache = FolderCache()
     entries = cache.entries()
     click.echo(
-        f"{cache.folder}: {plural(len(entries), 'file')}, {size(sum(bytes for _, bytes, _ in entries))}"
+        f"{cache.folder}: {plural(len(entries), 'file')}, {size(sum(length for _, length, _ in entries))}"
     )
 
 

@@ -18,5 +18,5 @@ USE = {
 def command(ctx: click.Context, shell: str) -> None:
     """Print the completion script for your shell."""
     kind = get_completion_class(shell)
-    assert kind is not None
-    click.echo(kind(ctx.find_root().command, {}, "cryoscope", "_CRYOSCOPE_COMPLETE").source())
+    if kind is not None:
+        click.echo(kind(ctx.find_root().command, {}, "cryoscope", "_CRYOSCOPE_COMPLETE").source())

@@ -21,8 +21,15 @@ from cryoscope.workflows.open import STANDARD_INPUT, open_at
 
 @click.command("decode")
 @options.archives
-@click.option("-f", "--format", "form", type=click.Choice(["json", "jsonl"]), default="json", show_default=True,
-              help="One document, or one line an image.")  # fmt: skip
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["json", "jsonl"]),
+    default="json",
+    show_default=True,
+    help="One document, or one line an image.",
+)
 @click.option(
     "--pretty/--compact", default=None, help="Indent (the default on a terminal), or one line an image."
 )

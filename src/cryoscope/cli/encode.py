@@ -16,8 +16,13 @@ from cryoscope.workflows.open import STANDARD_INPUT, unreadable
 
 @click.command("encode")
 @click.argument("source", metavar="JSON", type=click.Path(allow_dash=True))
-@click.option("-o", "--output", "path", type=click.Path(),
-              help="The new image file; for the JSON of a whole archive, the new folder of its images.")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(),
+    help="The new image file; for the JSON of a whole archive, the new folder of its images.",
+)
 def command(source: str, path: str | None) -> None:
     """A CRIU image from the JSON that `decode` or crit made of it."""
     text = _read(source)

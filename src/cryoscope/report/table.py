@@ -12,19 +12,22 @@ from cryoscope.text import escape
 
 GAP = "  "
 NARROWEST = 8
+READABLE = 24
+"""Columns of a terminal that a cell can be read in, even if it is cut."""
 
 
 class Table:
-    """Rows under headings; `right` names the columns that are aligned to the right (numbers)."""
+    """Rows under headings.
 
-    def __init__(
-        self, *headings: str, right: Iterable[str] = (), rows: Iterable[Sequence[object]] = ()
-    ) -> None:
+    `right` names the columns that are aligned to the right (numbers), `spare` those that a narrow
+    terminal can do without, the most dispensable first.
+    """
+
+    def __init__(self, *headings: str, right: Iterable[str] = (), spare: Sequence[str] = ()) -> None:
         self.headings = headings
+        self.spare = spare
         self.right = {index for index, heading in enumerate(headings) if heading in set(right)}
         self.rows: list[list[str]] = []
-        for row in rows:
-            self.add(*row)
 
     def add(self, *cells: object) -> None:
         """One row; None is an empty cell."""
@@ -33,7 +36,10 @@ class Table:
     def lines(self, width: int | None = None) -> list[str]:
         """The table as lines of at most `width` columns of a terminal; uncut without."""
         kept = self._kept()
-        widths = [max(shown_width(row[i]) for row in [list(self.headings), *self.rows]) for i in kept]
+        natural = {i: max(shown_width(row[i]) for row in [list(self.headings), *self.rows]) for i in kept}
+        if width is not None:
+            kept = self._fitting(natural, width)
+        widths = [natural[i] for i in kept]
         if width is not None:
             widths = squeeze(widths, width - len(GAP) * (len(kept) - 1))
         return [self._line([row[i] for i in kept], kept, widths) for row in [list(self.headings), *self.rows]]
@@ -41,6 +47,15 @@ class Table:
     def _kept(self) -> list[int]:
         """Columns that say something in at least one row."""
         return [i for i in range(len(self.headings)) if not self.rows or any(row[i] for row in self.rows)]
+
+    def _fitting(self, natural: dict[int, int], width: int) -> list[int]:
+        """Columns left when spare ones have gone until the others can be read."""
+        kept = list(natural)
+        for heading in self.spare:
+            if sum(min(natural[i], READABLE) + len(GAP) for i in kept) <= width:
+                break
+            kept = [i for i in kept if self.headings[i] != heading]
+        return kept
 
     def _line(self, cells: list[str], kept: list[int], widths: list[int]) -> str:
         padded = (

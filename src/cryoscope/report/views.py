@@ -19,32 +19,74 @@ from cryoscope.text import escape
 def overviews(parts: Sequence[Any], width: int | None) -> list[str]:
     """One row an archive."""
     table = Table(
-        "CONTAINER", "POD", "NAMESPACE", "IMAGE", "ID", "RUNTIME", "ENGINE", "CREATED", "CHECKPOINTED", "PROCS",
-        "MEMORY", "CHECKPOINT", "ROOTFS DIFF", "ARCHIVE",
+        "CONTAINER",
+        "POD",
+        "NAMESPACE",
+        "IMAGE",
+        "ID",
+        "RUNTIME",
+        "ENGINE",
+        "CREATED",
+        "CHECKPOINTED",
+        "PROCS",
+        "MEMORY",
+        "CHECKPOINT",
+        "ROOTFS DIFF",
+        "ARCHIVE",
         right=("PROCS", "MEMORY", "CHECKPOINT", "ROOTFS DIFF"),
-    )  # fmt: skip
+        spare=("CHECKPOINT", "CREATED", "RUNTIME", "ROOTFS DIFF", "ID", "CHECKPOINTED", "NAMESPACE", "IMAGE"),
+    )
     for part in parts:
         o = part.overview
         table.add(
-            o.name or o.hostname, o.pod, o.namespace, o.image, short_id(o.id), o.runtime, o.engine, moment(o.created),
-            moment(o.checkpointed), o.processes, size(o.memory_size), size(o.checkpoint_size),
-            size(o.rootfs_diff_size), part.archive,
-        )  # fmt: skip
+            o.name or o.hostname,
+            o.pod,
+            o.namespace,
+            o.image,
+            short_id(o.id),
+            o.runtime,
+            o.engine,
+            moment(o.created),
+            moment(o.checkpointed),
+            o.processes,
+            size(o.memory_size),
+            size(o.checkpoint_size),
+            size(o.rootfs_diff_size),
+            part.archive,
+        )
     return table.lines(width)
 
 
 def processes(part: Any, width: int | None) -> list[str]:
     """`ps`: the tree in the last column."""
     found = {process.pid: process for process in part.processes}
-    table = Table("PID", "PPID", "PGID", "SID", "UID", "THREADS", "STATE", "COMM", "COMMAND",
-                  right=("PID", "PPID", "PGID", "SID", "UID", "THREADS"))  # fmt: skip
+    table = Table(
+        "PID",
+        "PPID",
+        "PGID",
+        "SID",
+        "UID",
+        "THREADS",
+        "STATE",
+        "COMM",
+        "COMMAND",
+        right=("PID", "PPID", "PGID", "SID", "UID", "THREADS"),
+        spare=("PGID", "SID", "THREADS", "COMM", "UID", "STATE", "PPID"),
+    )
     for process in part.processes:
         depth = _depth(process, found)
         uid = process.credentials.uid if process.credentials else None
         table.add(
-            process.pid, process.ppid, process.pgid, process.sid, uid, len(process.threads) or None, process.state,
-            process.comm, "  " * depth + command(process),
-        )  # fmt: skip
+            process.pid,
+            process.ppid,
+            process.pgid,
+            process.sid,
+            uid,
+            len(process.threads) or None,
+            process.state,
+            process.comm,
+            "  " * depth + command(process),
+        )
     return table.lines(width)
 
 
@@ -80,8 +122,18 @@ def command(process: Any) -> str:
 
 def files(part: Any, width: int | None) -> list[str]:
     """`files`: one row a descriptor, the directories of each process first."""
-    table = Table("PID", "COMM", "FD", "TYPE", "ACCESS", "OFFSET", "SIZE", "TARGET",
-                  right=("PID", "FD", "OFFSET", "SIZE"))  # fmt: skip
+    table = Table(
+        "PID",
+        "COMM",
+        "FD",
+        "TYPE",
+        "ACCESS",
+        "OFFSET",
+        "SIZE",
+        "TARGET",
+        right=("PID", "FD", "OFFSET", "SIZE"),
+        spare=("OFFSET", "SIZE", "COMM", "ACCESS"),
+    )
     for process in part.processes:
         for what in ("exe", "cwd", "root"):
             if getattr(process, what) is not None:
@@ -120,8 +172,20 @@ def endpoints(socket: Any) -> str:
 
 def sockets(part: Any, width: int | None) -> list[str]:
     """`sockets`: one row a socket, with all who hold it."""
-    table = Table("FAMILY", "TYPE", "PROTO", "STATE", "RECV-Q", "SEND-Q", "LOCAL", "REMOTE", "INODE", "PROCESSES",
-                  right=("RECV-Q", "SEND-Q", "INODE"))  # fmt: skip
+    table = Table(
+        "FAMILY",
+        "TYPE",
+        "PROTO",
+        "STATE",
+        "RECV-Q",
+        "SEND-Q",
+        "LOCAL",
+        "REMOTE",
+        "INODE",
+        "PROCESSES",
+        right=("RECV-Q", "SEND-Q", "INODE"),
+        spare=("INODE", "TYPE", "SEND-Q", "RECV-Q"),
+    )
     for held in part.sockets:
         s = held.socket
         who = " ".join(f"{h.pid}/{h.comm}:{h.fd}" for h in held.holders)
@@ -136,14 +200,41 @@ def sockets(part: Any, width: int | None) -> list[str]:
 
 def maps(part: Any, width: int | None) -> list[str]:
     """`maps`: as /proc/PID/maps, with the pages of each mapping by state."""
-    table = Table("PID", "COMM", "START", "END", "PERMS", "KIND", "PAGES", "DUMPED", "PARENT", "ZERO", "FILE",
-                  "MISSING", "PATH", right=("PID", "PAGES", "DUMPED", "PARENT", "ZERO", "FILE", "MISSING"))  # fmt: skip
+    table = Table(
+        "PID",
+        "COMM",
+        "START",
+        "END",
+        "PERMS",
+        "KIND",
+        "PAGES",
+        "DUMPED",
+        "PARENT",
+        "ZERO",
+        "FILE",
+        "MISSING",
+        "PATH",
+        right=("PID", "PAGES", "DUMPED", "PARENT", "ZERO", "FILE", "MISSING"),
+        spare=("COMM", "FILE", "ZERO", "KIND", "PARENT", "MISSING"),
+    )
     for process in part.processes:
         for v in process.vmas:
             missing = v.lazy + v.unknown or None
-            table.add(process.pid, process.comm, f"{v.start:012x}", f"{v.end:012x}", v.perms, v.kind, v.pages,
-                      v.dumped or None, v.parent or None, v.zero or None, v.file or None, missing,
-                      (v.path or "") + (" (deleted)" if v.deleted and v.kind != "memfd" else ""))  # fmt: skip
+            table.add(
+                process.pid,
+                process.comm,
+                f"{v.start:012x}",
+                f"{v.end:012x}",
+                v.perms,
+                v.kind,
+                v.pages,
+                v.dumped or None,
+                v.parent or None,
+                v.zero or None,
+                v.file or None,
+                missing,
+                (v.path or "") + (" (deleted)" if v.deleted and v.kind != "memfd" else ""),
+            )
     return table.lines(width)
 
 
@@ -167,7 +258,17 @@ def mounts(part: Any, width: int | None) -> list[str]:
             table.add(mount.destination, mount.type, mount.host_path or mount.source, ",".join(mount.options))
         return table.lines(width)
     host = {m.destination: m.source for m in (*part.spec, *part.bind_mounts)}
-    table = Table("ID", "MOUNTPOINT", "TYPE", "ROOT", "SOURCE", "FLAGS", "FROM OUTSIDE", right=("ID",))
+    table = Table(
+        "ID",
+        "MOUNTPOINT",
+        "TYPE",
+        "ROOT",
+        "SOURCE",
+        "FLAGS",
+        "FROM OUTSIDE",
+        right=("ID",),
+        spare=("ID", "FLAGS", "ROOT", "SOURCE"),
+    )
     for m in part.mounts:
         outside = (host.get(m.mountpoint) or m.key or "yes") if m.external else None
         table.add(m.id, m.mountpoint, m.fstype, m.root, m.source, ",".join(m.flags), outside)
@@ -176,7 +277,16 @@ def mounts(part: Any, width: int | None) -> list[str]:
 
 def members(part: Any, width: int | None) -> list[str]:
     """`ls`: as `ls -l`, with what the member is."""
-    table = Table("MODE", "OWNER", "SIZE", "TIME", "NAME", "CONTENT", right=("SIZE",))
+    table = Table(
+        "MODE",
+        "OWNER",
+        "SIZE",
+        "TIME",
+        "NAME",
+        "CONTENT",
+        right=("SIZE",),
+        spare=("OWNER", "TIME", "MODE", "CONTENT"),
+    )
     for m in part.members:
         name = m.name + (f" -> {m.link}" if m.link else "")
         table.add(m.mode, f"{m.uid}:{m.gid}", m.size, moment(m.mtime), name, m.content)

@@ -283,8 +283,7 @@ def encode(value: Any, *, indent: int = 2) -> bytes:
 
 def builtins(record: Any) -> dict[str, Any]:
     """A record as plain objects."""
-    found = msgspec.to_builtins(record, enc_hook=_encode)
-    assert isinstance(found, dict)
+    found: dict[str, Any] = msgspec.to_builtins(record, enc_hook=_encode)
     return found
 
 
@@ -296,11 +295,8 @@ def _encode(value: Any) -> Any:
 
 def json_schema(noun: str) -> dict[str, Any]:
     """The JSON Schema of the documents of `noun`."""
-    fields = [
-        ("schema", str),
-        ("archives", list[NOUNS[noun]]),  # type: ignore[misc]
-        ("damaged", list[DamagedIn]),
-    ]
+    part: Any = NOUNS[noun]
+    fields = [("schema", str), ("archives", list[part]), ("damaged", list[DamagedIn])]
     struct = msgspec.defstruct(f"{noun.title()}Document", fields, kw_only=True)
     found = msgspec.json.schema(struct, schema_hook=_schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"cryoscope.{noun}/1"} | found

@@ -95,7 +95,9 @@ def scalar(field: Field, rng: Random) -> Any:
     if field.type == "bool":
         return rng.random() < 0.5
     if field.type in ("string", "bytes"):
-        return rng.choice([b"", b"text", b"\0abstract", b"caf\xc3\xa9", b"\xff\xfe raw", b"a\r\nb\nc", rng.randbytes(70)])
+        return rng.choice(
+            [b"", b"text", b"\0abstract", b"caf\xc3\xa9", b"\xff\xfe raw", b"a\r\nb\nc", rng.randbytes(70)]
+        )
     bits = 32 if "32" in field.type else 64
     low = 0 if field.type.startswith(("u", "fixed")) else -(1 << bits - 1)
     high = low + (1 << bits) - 1

@@ -32,7 +32,7 @@ def there_and_back(data: bytes) -> dict[str, Any]:
     return document
 
 
-def made(name: str, **fields: Any) -> bytes:
+def made(name: str, /, **fields: Any) -> bytes:
     return framed(encode(message_class(name)(**fields)))
 
 
@@ -42,7 +42,7 @@ def test_every_type_comes_back_identical(kind: ImageType, seed: int) -> None:
     data = image(kind, Random(seed), 3)
     parsed = criu.parse(data, name="x.img")
     assert not parsed.damaged
-    assert [entry.offset for entry in parsed.entries][0] == (4 if kind.head == "bare" else 8)
+    assert parsed.entries[0].offset == (4 if kind.head == "bare" else 8)
     document = there_and_back(data)
     assert document["magic"] == kind.name
     assert len(document["entries"]) == 3
@@ -57,8 +57,8 @@ def test_images_of_the_first_version_have_their_own_magic_alone(kind: ImageType)
 
 
 # --- values, as crit shows them --------------------------------------------------------------
-def entry(name: str, kind: str, **fields: Any) -> dict[str, Any]:
-    document: dict[str, Any] = there_and_back(of(name, made(kind, **fields)))["entries"][0]
+def entry(image_name: str, kind: str, /, **fields: Any) -> dict[str, Any]:
+    document: dict[str, Any] = there_and_back(of(image_name, made(kind, **fields)))["entries"][0]
     return document
 
 
@@ -67,7 +67,12 @@ def test_hex_reaches_into_messages() -> None:
     info = message_class("thread_info_aarch64")(clear_tid_addr=10, tls=11, gpregs=regs)
     got = entry("CORE", "core_entry", mtype=3, ti_aarch64=info)
     assert got["mtype"] == "AARCH64"
-    assert got["ti_aarch64"]["gpregs"] == {"regs": ["0x1", "0xff"], "sp": "0x10", "pc": "0x11", "pstate": "0x0"}
+    assert got["ti_aarch64"]["gpregs"] == {
+        "regs": ["0x1", "0xff"],
+        "sp": "0x10",
+        "pc": "0x11",
+        "pstate": "0x0",
+    }
     assert got["ti_aarch64"]["tls"] == 11
 
 
@@ -249,7 +254,9 @@ def test_undecodable_entries_are_skipped_and_come_back() -> None:
     data = of("PSTREE", made("pstree_entry", pid=1), framed(b"\xff\xff"), made("pstree_entry", pid=2))
     parsed = criu.parse(data, name="pstree.img")
     assert [e.message.pid for e in parsed.entries] == [1, 2]
-    assert [(d.code, d.offset, d.part) for d in parsed.damaged] == [("criu.entry-undecodable", 14, "pstree.img")]
+    assert [(d.code, d.offset, d.part) for d in parsed.damaged] == [
+        ("criu.entry-undecodable", 14, "pstree.img")
+    ]
     assert there_and_back(data)["entries"][1] == {"_raw": "//8=\n"}
 
 
@@ -293,7 +300,8 @@ def test_message_queues() -> None:
 
 def test_a_million_messages_promised_are_not_believed() -> None:
     parsed = criu.parse(of("IPCNS_MSG", made("ipc_msg_entry", qnum=0xFFFFFFFF)), name="x")
-    assert parsed.entries == [] and parsed.damaged
+    assert parsed.entries == []
+    assert parsed.damaged
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5])
@@ -338,12 +346,18 @@ def test_ghost_files() -> None:
     for offset, text in ((0, b"first"), (8192, b"second")):
         chunks += made("ghost_chunk_entry", len=len(text), off=offset) + text
     parsed = criu.parse(of("GHOST_FILE", chunks), name="x").entries
-    assert [(e.extra, getattr(e.message, "off", None)) for e in parsed[1:]] == [(b"first", 0), (b"second", 8192)]
+    assert [(e.extra, getattr(e.message, "off", None)) for e in parsed[1:]] == [
+        (b"first", 0),
+        (b"second", 8192),
+    ]
     assert "extra" not in there_and_back(of("GHOST_FILE", chunks))["entries"][0]
 
 
 def test_bpf_maps() -> None:
-    data = of("BPFMAP_DATA", made("bpfmap_data_entry", map_id=1, keys_bytes=4, values_bytes=8, count=1) + b"k" * 4 + b"v" * 8)
+    data = of(
+        "BPFMAP_DATA",
+        made("bpfmap_data_entry", map_id=1, keys_bytes=4, values_bytes=8, count=1) + b"k" * 4 + b"v" * 8,
+    )
     assert there_and_back(data)["entries"][0]["extra"] == "a2tra3Z2dnZ2dnZ2\n"
 
 
@@ -370,13 +384,18 @@ def test_crits_plain_form_is_read() -> None:
 
 
 def test_page_maps_of_crit_before_42_keep_their_field() -> None:
-    old = {"magic": "PAGEMAP", "entries": [{"pages_id": 1}, {"vaddr": "0x1000", "nr_pages": 3, "flags": "PE_PRESENT"}]}
+    old = {
+        "magic": "PAGEMAP",
+        "entries": [{"pages_id": 1}, {"vaddr": "0x1000", "nr_pages": 3, "flags": "PE_PRESENT"}],
+    }
     entry = criu.parse(criu.from_json(old), name="x").entries[1].message
     assert (entry.compat_nr_pages, entry.HasField("nr_pages")) == (3, False)
 
 
 def test_a_page_map_that_only_looks_like_one_of_an_old_crit() -> None:
-    there_and_back(of("PAGEMAP", made("pagemap_head", pages_id=1), made("pagemap_entry", vaddr=4096, nr_pages=3)))
+    there_and_back(
+        of("PAGEMAP", made("pagemap_head", pages_id=1), made("pagemap_entry", vaddr=4096, nr_pages=3))
+    )
 
 
 @pytest.mark.parametrize(
@@ -445,6 +464,7 @@ def test_images_nested_too_deep() -> None:
     payload = b""
     for _ in range(200):
         payload = b"\x1a" + _varint(len(payload)) + payload
+    payload = b"\x0a" + _varint(len(payload)) + payload
     assert criu.parse(of("APPARMOR", framed(payload)), name="x").damaged
     there_and_back(of("APPARMOR", framed(payload)))
 

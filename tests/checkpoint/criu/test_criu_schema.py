@@ -95,7 +95,14 @@ def test_file_names(file: str, name: str | None) -> None:
 
 @pytest.mark.parametrize(
     "file",
-    ["pages-1.img", "x/ifaddr-10.img", "route6-1", "tmpfs-dev-3.tar.gz.img", "amdgpu-kfd-1.img", "netns-ct-4.img"],
+    [
+        "pages-1.img",
+        "x/ifaddr-10.img",
+        "route6-1",
+        "tmpfs-dev-3.tar.gz.img",
+        "amdgpu-kfd-1.img",
+        "netns-ct-4.img",
+    ],
 )
 def test_raw_files_say_what_they_are(file: str) -> None:
     assert criu.is_raw(file)
@@ -108,7 +115,8 @@ def test_images_are_not_raw() -> None:
 
 def test_importing_the_room_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from cryoscope.checkpoint import criu; criu.ImageSet, criu.parse, criu.pagemap, criu.names;"
+        "import sys; from cryoscope.checkpoint import criu;"
+        "criu.ImageSet, criu.parse, criu.pagemap, criu.names;"
         "print([m for m in ('numpy', 'google.protobuf', 'socket', 'ipaddress') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

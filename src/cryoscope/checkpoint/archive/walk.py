@@ -132,13 +132,13 @@ class Walker:
     def _search(self, position: int) -> int:
         limit = position + limits.RESYNC
         while position < limit:
-            chunk = self._tape.read(position, STRETCH)
+            chunk = self._tape.read(position, min(STRETCH, limit - position))
             found = _first_header(chunk)
             if found >= 0:
                 return position + found
-            if len(chunk) < STRETCH:
+            if not chunk:
                 break
-            position += STRETCH
+            position += len(chunk)
         return STOP
 
     # --- headers about the next header ----------------------------------------------------

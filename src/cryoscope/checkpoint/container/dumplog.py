@@ -54,7 +54,7 @@ def read_log(data: bytes) -> DumpLog:
 
 
 def _problems(lines: list[tuple[bytes, ...]]) -> list[LogProblem]:
-    found = []
+    found: list[LogProblem] = []
     for at, text in lines:
         match = NOTABLE.match(text)
         if match and len(found) < MOST:

@@ -130,7 +130,7 @@ def form(field: Field, tables: Schema, hexed: bool) -> Form:
 
 def _number_form(field: Field, hexed: bool) -> Form:
     if hexed or "hex" in field.shown:
-        return Form("0x%x".__mod__, _int)
+        return Form(hex, _int)
     if "odev" in field.shown:
         return Form(_show_old_device, _read_old_device)
     if "dev" in field.shown:

@@ -8,7 +8,7 @@ leads to holds the pages flagged so.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cryoscope import limits
@@ -60,10 +60,10 @@ class PageIndex:
         self.page_size = page_size
         self.depth = depth
         self._parent: PageIndex | None = None
-        self.vaddr: Sequence[int] = ()
-        self.count: Sequence[int] = ()
-        self.flags: Sequence[int] = ()
-        self.offset: Sequence[int] = ()
+        self.vaddr: Any = ()
+        self.count: Any = ()
+        self.flags: Any = ()
+        self.offset: Any = ()
         self.pages_id = 0
         self._load()
 
@@ -162,7 +162,7 @@ def guess_page_size(images: ImageSet, mtype: str) -> int:
     x86 has one; elsewhere it is the size at which the present pages of a pagemap fill its pages
     image (criu/pagemap.c writes nothing else to it).
     """
-    if mtype in ("X86_64", "UNKNOWN", "ARM", "S390", "RISCV64"):
+    if mtype in ("x86_64", "unknown", "arm", "s390", "riscv64"):
         return 4096
     for name, _ in images.matching("pagemap-*"):
         index = PageIndex(images, name, 4096)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from cryoscope.checkpoint.criu import names
+from cryoscope.checkpoint.criu.names import capabilities
 from cryoscope.text import readable
 
 
@@ -47,18 +47,12 @@ def credentials_of(entry: Any) -> Credentials:
         sgid=entry.sgid,
         fsgid=entry.fsgid,
         groups=list(entry.groups),
-        cap_inheritable=_capabilities(entry.cap_inh),
-        cap_permitted=_capabilities(entry.cap_prm),
-        cap_effective=_capabilities(entry.cap_eff),
-        cap_bounding=_capabilities(entry.cap_bnd),
-        cap_ambient=_capabilities(entry.cap_amb),
+        cap_inheritable=capabilities(entry.cap_inh),
+        cap_permitted=capabilities(entry.cap_prm),
+        cap_effective=capabilities(entry.cap_eff),
+        cap_bounding=capabilities(entry.cap_bnd),
+        cap_ambient=capabilities(entry.cap_amb),
         securebits=entry.secbits,
         no_new_privs=bool(entry.no_new_privs),
         lsm_profile=readable(entry.lsm_profile) or None,
     )
-
-
-def _capabilities(words: Any) -> list[str]:
-    """Names of the bits of a set, which is stored as 32-bit words, the low one first."""
-    bits = sum(word << (32 * index) for index, word in enumerate(words[:2]))
-    return names.capabilities(bits)

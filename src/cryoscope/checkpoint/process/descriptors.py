@@ -17,7 +17,7 @@ from cryoscope.checkpoint.criu import names
 from cryoscope.checkpoint.criu.imageset import ImageSet
 from cryoscope.checkpoint.process.files import File, FileTable
 from cryoscope.checkpoint.process.queues import Queues
-from cryoscope.checkpoint.process.signals import mask_names
+from cryoscope.checkpoint.process.signals import clock
 from cryoscope.checkpoint.process.sockets import Socket, socket_of
 from cryoscope.text import readable, with_bytes
 
@@ -111,7 +111,7 @@ def _opened(file: File) -> dict[str, Any]:
     flags = getattr(file.entry, "flags", None)
     if flags is None:
         return {}
-    return {"access": ACCESS[flags & 3], "flags": names.open_flags(flags & ~3)}
+    return {"access": ACCESS[flags & 3], "flags": names.flags(flags & ~3, names.OPEN_FLAGS)}
 
 
 def _locks(images: ImageSet) -> dict[tuple[int, int], list[Lock]]:
@@ -188,7 +188,7 @@ def _signalfd(file: File, _: Describer) -> dict[str, Any]:
     return {
         "type": "signalfd",
         "target": "anon_inode:[signalfd]",
-        "signals": mask_names(file.entry.sigmask),
+        "signals": names.signals(file.entry.sigmask),
     }
 
 
@@ -197,7 +197,7 @@ def _timerfd(file: File, _: Describer) -> dict[str, Any]:
     return {
         "type": "timerfd",
         "target": "anon_inode:[timerfd]",
-        "clock": names.clock(entry.clockid),
+        "clock": clock(entry.clockid),
         "counter": entry.ticks,
         "remaining_us": entry.vsec * 1_000_000 + entry.vnsec // 1000,
         "interval_us": entry.isec * 1_000_000 + entry.insec // 1000,
@@ -230,7 +230,7 @@ def _socket(file: File, describer: Describer) -> dict[str, Any]:
 
 
 def _namespace(file: File, _: Describer) -> dict[str, Any]:
-    kind = names.namespace(file.entry.ns_cflag)
+    kind = names.named(file.entry.ns_cflag, names.NAMESPACES)
     return {"type": "namespace", "target": f"{kind}:[{file.entry.ns_id}]", "inode": file.entry.ns_id}
 
 

@@ -9,32 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from cryoscope.checkpoint.criu.imageset import ImageSet
-
-TYPES = {
-    1: "REG",
-    2: "PIPE",
-    3: "FIFO",
-    4: "INETSK",
-    5: "UNIXSK",
-    6: "EVENTFD",
-    7: "EVENTPOLL",
-    8: "INOTIFY",
-    9: "SIGNALFD",
-    10: "PACKETSK",
-    11: "TTY",
-    12: "FANOTIFY",
-    13: "NETLINKSK",
-    14: "NS",
-    15: "TUNF",
-    16: "EXT",
-    17: "TIMERFD",
-    18: "MEMFD",
-    19: "BPFMAP",
-    20: "PIDFD",
-    65534: "CTL_TTY",
-    65535: "AUTOFS_PIPE",
-}
-"""CRIU's enum `fd_types`."""
+from cryoscope.checkpoint.criu.names import FD_TYPES, named
 
 BY_TYPE = {
     "REG": "reg",
@@ -114,7 +89,7 @@ class FileTable:
     def _new(self) -> dict[int, File]:
         files = {}
         for entry in self._images.messages("files.img"):
-            kind = TYPES.get(entry.type, f"type {entry.type}")
+            kind = named(entry.type, FD_TYPES)
             field = BY_TYPE.get(kind)
             described = getattr(entry, field) if field and entry.HasField(field) else entry
             files[entry.id] = File(entry.id, kind, described, self._remaps.get(entry.id))

@@ -67,7 +67,7 @@ def _mount(entry: Any, namespace: int) -> Mount:
         parent_id=entry.parent_mnt_id,
         root=readable(entry.root),
         source=readable(entry.source),
-        fstype=readable(entry.fsname) or names.fstype(entry.fstype),
+        fstype=readable(entry.fsname) or names.named(entry.fstype, names.FILE_SYSTEMS),
         device=f"{entry.root_dev >> 20}:{entry.root_dev & 0xFFFFF}",
         flags=[name for bit, name in FLAGS if entry.flags & bit] or ["rw"],
         options=readable(entry.options),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cryoscope.checkpoint.criu.extras import TcpQueues
 from cryoscope.checkpoint.criu.imageset import ImageSet
 
 
@@ -41,11 +42,8 @@ class Queues:
     def tcp(self, inode: int) -> tuple[bytes, bytes]:
         """Received but unread, and written but not acknowledged bytes of a TCP connection."""
         for entry in self._images.entries(f"tcp-stream-{inode:x}.img"):
-            message, extra = entry.message, entry.extra
-            if isinstance(extra, dict):
-                return bytes(extra.get("inq", b"")), bytes(extra.get("outq", b""))
-            data = _payload(extra)
-            return data[: message.inq_len], data[message.inq_len : message.inq_len + message.outq_len]
+            if isinstance(entry.extra, TcpQueues):
+                return entry.extra.inq, entry.extra.outq
         return b"", b""
 
     def tty(self, tty_id: int) -> bytes:
@@ -55,4 +53,4 @@ class Queues:
 
 
 def _payload(extra: Any) -> bytes:
-    return bytes(extra) if isinstance(extra, bytes | bytearray | memoryview) else b""
+    return extra if isinstance(extra, bytes) else b""

@@ -16,6 +16,20 @@ from cryoscope.checkpoint.criu import names
 
 INFINITY = (1 << 64) - 1
 SIGINFO = struct.Struct("<3i4x2i")
+CLOCKS = (
+    "CLOCK_REALTIME",
+    "CLOCK_MONOTONIC",
+    "CLOCK_PROCESS_CPUTIME_ID",
+    "CLOCK_THREAD_CPUTIME_ID",
+    "CLOCK_MONOTONIC_RAW",
+    "CLOCK_REALTIME_COARSE",
+    "CLOCK_MONOTONIC_COARSE",
+    "CLOCK_BOOTTIME",
+    "CLOCK_REALTIME_ALARM",
+    "CLOCK_BOOTTIME_ALARM",
+)
+"""Clocks by number (linux/time.h)."""
+
 FROM_USER = (0, -1, -6)  # SI_USER, SI_QUEUE, SI_TKILL carry the sender
 
 
@@ -68,9 +82,9 @@ def _pending(info: bytes, shared: bool) -> PendingSignal:
     return PendingSignal(names.signal(signo), code, shared)
 
 
-def mask_names(mask: int) -> list[str]:
-    """Names of the signals in a kernel signal set (bit 0 is signal 1)."""
-    return [names.signal(bit + 1) for bit in range(64) if mask >> bit & 1]
+def clock(number: int) -> str:
+    """Name of a clock of clock_gettime(2); a number for the CPU clock of another process."""
+    return CLOCKS[number] if 0 <= number < len(CLOCKS) else str(number)
 
 
 def actions_of(core: Any) -> list[SignalAction]:
@@ -103,7 +117,7 @@ def _posix_timer(entry: Any) -> Timer:
         "posix",
         _us(entry.vsec, entry.vnsec // 1000),
         _us(entry.isec, entry.insec // 1000),
-        clock=names.clock(entry.clock_id),
+        clock=clock(entry.clock_id),
         signal=names.signal(entry.si_signo),
         id=entry.it_id,
     )

@@ -17,6 +17,8 @@ from cryoscope.checkpoint.process.files import File
 from cryoscope.checkpoint.process.queues import Queues
 from cryoscope.text import readable
 
+IPPROTO_TCP = 6
+
 
 class Socket(msgspec.Struct, frozen=True, omit_defaults=True):
     """One socket.
@@ -73,13 +75,13 @@ def endpoint(family: int, words: Any, port: int) -> str | None:
 
 def _inet(file: File, queues: Queues) -> Socket:
     entry = file.entry
-    received, sent = queues.tcp(entry.ino) if entry.proto == names.IPPROTO_TCP else (b"", b"")
+    received, sent = queues.tcp(entry.ino) if entry.proto == IPPROTO_TCP else (b"", b"")
     return Socket(
-        family=names.socket_family(entry.family),
-        type=names.socket_type(entry.type),
+        family=names.named(entry.family, names.FAMILIES).lower(),
+        type=names.named(entry.type, names.SOCKET_TYPES).lower(),
         inode=entry.ino,
-        protocol=names.protocol(entry.proto),
-        state=names.tcp_state(entry.state),
+        protocol=names.named(entry.proto, names.PROTOCOLS).lower(),
+        state=names.named(entry.state, names.TCP_STATES),
         local=endpoint(entry.family, entry.src_addr, entry.src_port),
         remote=endpoint(entry.family, entry.dst_addr, entry.dst_port),
         recv_queue=len(received),
@@ -96,9 +98,9 @@ def _unix(file: File, queues: Queues) -> Socket:
     entry = file.entry
     return Socket(
         family="unix",
-        type=names.socket_type(entry.type),
+        type=names.named(entry.type, names.SOCKET_TYPES).lower(),
         inode=entry.ino,
-        state=names.tcp_state(entry.state),
+        state=names.named(entry.state, names.TCP_STATES),
         local=unix_name(bytes(entry.name)),
         recv_queue=sum(map(len, queues.packets(file.id))),
         backlog=entry.backlog,
@@ -125,7 +127,7 @@ def _netlink(file: File, _: Queues) -> Socket:
         family="netlink",
         type="raw",
         inode=entry.ino,
-        protocol=names.netlink_protocol(entry.protocol),
+        protocol=names.named(entry.protocol, names.NETLINK_PROTOCOLS).lower(),
         local=f"port {entry.portid}",
         remote=f"port {entry.dst_portid}" if entry.dst_portid else None,
         netns=entry.ns_id or None,
@@ -137,7 +139,7 @@ def _packet(file: File, queues: Queues) -> Socket:
     entry = file.entry
     return Socket(
         family="packet",
-        type=names.socket_type(entry.type),
+        type=names.named(entry.type, names.SOCKET_TYPES).lower(),
         inode=entry.id,
         protocol=f"ethertype {_swapped(entry.protocol):#06x}",
         local=f"interface {entry.ifindex}" if entry.ifindex else None,

@@ -29,13 +29,15 @@ from cryoscope.checkpoint.process.signals import (
     SignalAction,
     Timer,
     actions_of,
-    mask_names,
     pending_of,
     rlimits_of,
     timers_of,
 )
 from cryoscope.errors import CryoscopeError, Damaged
 from cryoscope.text import with_bytes
+
+SCHEDULERS = {0: "other", 1: "fifo", 2: "rr", 3: "batch", 5: "idle", 6: "deadline", 7: "ext"}
+"""Scheduling policies by number (linux/sched.h)."""
 
 ZOMBIES = (2, 6)
 """TASK_DEAD, which CRIU writes for a zombie that waits to be reaped, and its own TASK_ZOMBIE."""
@@ -279,12 +281,12 @@ def _thread(tid: int, core: Any) -> Thread:
     return Thread(
         tid=tid,
         nice=own.sched_nice,
-        scheduler=names.scheduler(own.sched_policy) if own.HasField("sched_policy") else None,
+        scheduler=names.named(own.sched_policy, SCHEDULERS) if own.HasField("sched_policy") else None,
         ip=ip,
         sp=sp,
         seccomp=_seccomp(own),
         seccomp_filter=own.seccomp_filter if own.HasField("seccomp_filter") else None,
-        blocked=mask_names(mask),
+        blocked=names.signals(mask),
         pending=pending_of(own.signals_p, shared=False),
         credentials=credentials_of(own.creds) if own.HasField("creds") else None,
         **with_bytes("comm", comm),
@@ -318,7 +320,7 @@ def _state(task: Any) -> dict[str, Any]:
 def _seccomp(own: Any) -> str | None:
     if own is None or not own.HasField("seccomp_mode"):
         return None
-    return {0: "disabled", 1: "strict", 2: "filter"}.get(own.seccomp_mode)
+    return names.named(own.seccomp_mode, names.SECCOMP_MODES)
 
 
 def _unless_none(uid: int) -> int | None:

@@ -10,7 +10,9 @@ import stat
 
 import msgspec
 
+from cryoscope import limits
 from cryoscope.checkpoint.criu.imageset import ImageSet
+from cryoscope.errors import LimitExceeded
 from cryoscope.text import readable, with_bytes
 
 GHOST = 1  # REMAP_GHOST
@@ -50,18 +52,26 @@ def _ghost(images: ImageSet, name: str, file_id: int, path_of: dict[int, bytes])
         mode=stat.filemode(entry.mode),
         uid=entry.uid,
         gid=entry.gid,
-        size=entry.size if entry.HasField("size") else len(contents(images, name)),
+        size=entry.size if entry.HasField("size") else len(images.entries(name)[0].extra or b""),
         target=readable(entry.symlnk_target) or None,
         **with_bytes("path", path_of.get(file_id, b"?")),
     )
 
 
 def contents(images: ImageSet, name: str) -> bytes:
-    """The bytes of a ghost file, holes between its chunks as zeros."""
+    """The bytes of a ghost file, holes between its chunks as zeros.
+
+    Raises `LimitExceeded` for a file larger than `limits.EXTRA`: chunks may claim any offset.
+    """
     entries = images.entries(name)
-    if not entries:
-        return b""
-    extra = entries[0].extra
-    if isinstance(extra, bytes | bytearray | memoryview):
-        return bytes(extra)
-    return b"".join(bytes(data) for _, data in extra or ())
+    if not entries or isinstance(entries[0].extra, bytes):
+        return entries[0].extra if entries else b""
+    whole = bytearray()
+    for chunk in entries[1:]:
+        data = chunk.extra if isinstance(chunk.extra, bytes) else b""
+        end = chunk.message.off + len(data)
+        if end > limits.EXTRA:
+            raise LimitExceeded(f"{name} claims {end} bytes", code="limit.ghost")
+        whole.extend(bytes(max(0, end - len(whole))))
+        whole[chunk.message.off : end] = data
+    return bytes(whole)
