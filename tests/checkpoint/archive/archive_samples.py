@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Callable
 
 from cryoscope.checkpoint.archive import Archive, BytesSource, Keep, TarWriter, open_archive
+from cryoscope.errors import ArchiveError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -55,3 +56,11 @@ class Samples:
     @staticmethod
     def open(data: bytes, *, keep: Keep | None = None) -> Archive:
         return open_archive(BytesSource(data, "sample"), keep=keep)
+
+    @staticmethod
+    def attempt(data: bytes) -> Archive | ArchiveError:
+        """The archive, or the clean error that its bytes deserve; any other error is a bug."""
+        try:
+            return open_archive(BytesSource(data, "sample"))
+        except ArchiveError as error:
+            return error

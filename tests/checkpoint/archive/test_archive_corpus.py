@@ -107,9 +107,9 @@ def test_incremental_folder_finds_its_parent(corpus: Path) -> None:
 
 
 def test_layers_inside_archives(corpus: Path) -> None:
-    with open_archive(FileSource(corpus / "containerd-looper/checkpoint.tar")) as archive:
-        with open_archive(archive.source("rootfs-diff.tar")) as diff:
-            assert diff.form == "tar+gzip"
-            assert diff.nesting == 1
-            assert "newfile" in diff
-            assert "bin/.wh.nc" in diff
+    archive = open_archive(FileSource(corpus / "containerd-looper/checkpoint.tar"))
+    with archive, open_archive(archive.source("rootfs-diff.tar")) as diff:
+        assert diff.form == "tar+gzip"
+        assert diff.nesting == 1
+        assert "newfile" in diff
+        assert "bin/.wh.nc" in diff

@@ -52,12 +52,13 @@ def test_cut_at_every_block(samples: Samples) -> None:
 def test_cut_at_every_byte_of_two_headers(samples: Samples) -> None:
     data = samples.tar({"a": b"1", "b": b"2"})
     for end in range(1, 2048, 7):
-        try:
-            with samples.open(data[:end]) as archive:
-                assert archive.damaged
-                assert archive.members
-        except ArchiveError as error:
-            assert end < 512, error.message
+        archive = samples.attempt(data[:end])
+        if isinstance(archive, ArchiveError):
+            assert end < 512
+            continue
+        with archive:
+            assert archive.damaged
+            assert archive.members
 
 
 def test_cut_compressed(samples: Samples, form: str) -> None:
@@ -65,10 +66,9 @@ def test_cut_compressed(samples: Samples, form: str) -> None:
     packed = samples.packers[form](samples.tar({**FILES, "noise": noise}))
     last = len(packed) - (11_000 if form == "tar" else 30)  # padding may be missing
     for end in [*range(1, 200, 13), *range(200, last, 971)]:
-        try:
-            archive = samples.open(packed[:end])
-        except ArchiveError as error:
-            assert error.message.count("\n") == 0
+        archive = samples.attempt(packed[:end])
+        if isinstance(archive, ArchiveError):
+            assert archive.message.count("\n") == 0
             continue
         with archive:
             assert archive.damaged
@@ -180,7 +180,7 @@ def test_no_archive(data: bytes, message: str) -> None:
 def test_compressed_text_is_no_archive(samples: Samples) -> None:
     for form, packer in samples.packers.items():
         if form != "tar":
-            with pytest.raises(ArchiveError, match="no archive|is empty"):
+            with pytest.raises(ArchiveError, match=r"no archive|is empty"):
                 samples.open(packer(b"some text " * 100))
             with pytest.raises(ArchiveError, match="empty"):
                 samples.open(packer(b""))
@@ -254,11 +254,10 @@ CHANGES = st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_
 
 def survives(data: bytes) -> None:
     """Opening and reading end in an archive or in a clean error."""
-    try:
-        archive = open_archive(BytesSource(data, "mutant"))
-    except ArchiveError as error:
-        assert error.message
-        assert "\n" not in error.message
+    archive = Samples.attempt(data)
+    if isinstance(archive, ArchiveError):
+        assert archive.message
+        assert "\n" not in archive.message
         return
     with archive:
         read_all(archive)

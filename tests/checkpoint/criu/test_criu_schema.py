@@ -128,3 +128,24 @@ def test_the_room_has_what_it_exports() -> None:
         assert getattr(criu, name) is not None
     with pytest.raises(AttributeError):
         _ = criu.nothing
+
+
+def test_a_protobuf_without_its_c_core_does() -> None:
+    from cryoscope.checkpoint.criu import messages
+
+    classes = messages._from_public_api(messages._file_descriptor(schema()))
+    data = classes["core_entry"](mtype=3).SerializePartialToString()
+    assert classes["core_entry"].FromString(data).mtype == 3
+    assert message_class("core_entry").FromString(data).mtype == 3
+
+
+def test_other_users_of_protobuf_are_not_disturbed() -> None:
+    code = (
+        "from cryoscope.checkpoint.criu.messages import message_class; message_class('core_entry')(mtype=1);"
+        "from google.protobuf import json_format, struct_pb2; s = struct_pb2.Struct(); s.update({'a': 1});"
+        "print(json_format.MessageToDict(s), message_class('mm_entry')().mm_brk)"
+    )
+    out = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert out.stdout.strip() == "{'a': 1.0} 0"

@@ -68,7 +68,7 @@ def parse(data: bytes | memoryview, *, name: str, partial: bool = True) -> Image
     LimitExceeded above limits.IMAGE bytes or limits.ENTRIES entries.
     """
     if len(data) > limits.IMAGE:
-        raise LimitExceeded(f"{name}: {len(data)} bytes are more than an image has", code="limit.image")
+        raise _too_much(f"{name}: {len(data)} bytes are more than an image has", "limit.image")
     kind, head, start = read_head(data, name)
     image = _Reader(kind, data, name).read(head, start)
     if image.damaged and not partial:
@@ -165,6 +165,7 @@ class _Reader:
         return Image(self.kind, self.entries, self.damaged, head, self.skipped, tail)
 
     def _entry(self, at: int) -> int:
+        """Reads the entry at `at` and gives the byte behind it."""
         start, end = self._frame(at)
         payload = bytes(self.data[start:end])
         try:
@@ -173,8 +174,13 @@ class _Reader:
             if self.codec:  # without the message nobody knows where the next entry begins
                 raise
             return self._skip(payload, at, end, problem)
-        self._keep(message, payload, at, end)
-        return self._end
+        extra, raw_extra = None, None
+        if self.codec:
+            start = end
+            extra, end = self.codec.read(message, self.data, start)
+            raw_extra = _unlike(self.codec, message, extra, bytes(self.data[start:end]))
+        self._keep(message, payload, extra, at, raw_extra)
+        return end
 
     def _frame(self, at: int) -> tuple[int, int]:
         left = len(self.data) - at - 4
@@ -184,32 +190,16 @@ class _Reader:
         if size > left:
             raise ShortError(f"{size} bytes promised, {left} left")
         if size > limits.ENTRY:
-            raise LimitExceeded(f"{self.name}: an entry of {size} bytes", code="limit.image-entry")
+            raise _too_much(f"{self.name}: an entry of {size} bytes", "limit.image-entry")
         return at + 4, at + 4 + size
 
-    def _keep(self, message: Any, payload: bytes, at: int, end: int) -> None:
+    def _keep(self, message: Any, payload: bytes, extra: Any, at: int, raw_extra: bytes | None) -> None:
         if len(self.entries) >= limits.ENTRIES:
-            raise LimitExceeded(
-                f"{self.name} has more than {limits.ENTRIES} entries", code="limit.image-entries"
-            )
-        extra, raw_extra, self._end = None, None, end
-        if self.codec:
-            extra, self._end = self.codec.read(message, self.data, end)
-            if not self.codec.exact:
-                raw_extra = self._inexact(message, extra, end)
-        raw = None if _is_canonical(message, payload) else payload
-        if raw is not None:
-            message = decode(self._expected(), payload)
+            raise _too_much(f"{self.name} has more than {limits.ENTRIES} entries", "limit.image-entries")
+        raw = None
+        if not _is_canonical(message, payload):
+            raw, message = payload, decode(self._expected(), payload)
         self.entries.append(Entry(message, extra, at, raw, raw_extra))
-
-    def _inexact(self, message: Any, extra: Any, start: int) -> bytes | None:
-        assert self.codec is not None  # noqa: S101  (a type checker's question)
-        original = bytes(self.data[start : self._end])
-        try:
-            again = self.codec.write(message, self.codec.show(extra))
-        except ValueError:
-            return original
-        return None if again == original else original
 
     def _skip(self, payload: bytes, at: int, end: int, problem: ValueError) -> int:
         self._damage(f"an entry is no {self._expected()}: {problem}", "criu.entry-undecodable", at)
@@ -221,6 +211,20 @@ class _Reader:
 
     def _damage(self, problem: str, code: str, at: int) -> None:
         self.damaged.append(Damaged(part=self.name, problem=problem, code=code, offset=at))
+
+
+def _unlike(codec: Codec, message: Any, extra: Any, original: bytes) -> bytes | None:
+    """The payload itself, if encoding it again would give other bytes."""
+    if codec.exact:
+        return None
+    try:
+        return None if codec.write(message, codec.show(extra)) == original else original
+    except ValueError:
+        return original
+
+
+def _too_much(what: str, code: str) -> LimitExceeded:
+    return LimitExceeded(what, hint="real images are far smaller: this one is damaged or hostile", code=code)
 
 
 def _is_canonical(message: Any, payload: bytes) -> bool:

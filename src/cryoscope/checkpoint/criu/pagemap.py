@@ -198,7 +198,11 @@ def check_range(vaddr: int, pages: int, total: int, page_size: int) -> None:
 
 def check_count(count: int, name: str) -> None:
     if count > limits.PAGEMAP_ENTRIES:
-        raise LimitExceeded(f"{name} has more than {limits.PAGEMAP_ENTRIES} entries", code="limit.pagemap")
+        raise LimitExceeded(
+            f"{name} has more than {limits.PAGEMAP_ENTRIES} entries",
+            hint="no address space is so scattered: it is damaged or hostile",
+            code="limit.pagemap",
+        )
 
 
 def report(damaged: list[Damaged] | None, name: str, problem: BrokenEntryError, at: int) -> None:
