@@ -260,6 +260,13 @@ def test_undecodable_entries_are_skipped_and_come_back() -> None:
     assert there_and_back(data)["entries"][1] == {"_raw": "//8=\n"}
 
 
+def test_an_image_of_nothing_but_undecodable_entries() -> None:
+    data = of("PSTREE", *[framed(b"\xff")] * 3000)
+    parsed = criu.parse(data, name="x")
+    assert len(parsed.damaged) == len(parsed.skipped) + 1 == 1001
+    there_and_back(data)
+
+
 def test_an_undecodable_entry_with_a_payload_ends_the_image() -> None:
     data = of("SK_QUEUES", framed(b"\xff"), made("sk_packet_entry", id_for=1, length=0))
     assert there_and_back(data)["entries"] == []

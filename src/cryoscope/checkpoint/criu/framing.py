@@ -26,6 +26,10 @@ from cryoscope.checkpoint.criu.messages import decode, encode
 from cryoscope.errors import Damaged, ImageError, ImageUnsupported, LimitExceeded
 
 
+MOST_SKIPPED = 1000
+"""Undecodable entries before the rest of an image is left alone: each is a record of its own."""
+
+
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry: the message, what lies behind it, and the byte of the image where its size stands.
 
@@ -171,7 +175,8 @@ class _Reader:
         try:
             message = decode(self._expected(), payload)
         except ValueError as problem:
-            if self.codec:  # without the message nobody knows where the next entry begins
+            # without the message nobody knows how long its payload is
+            if self.codec or len(self.skipped) >= MOST_SKIPPED:
                 raise
             return self._skip(payload, at, end, problem)
         extra, raw_extra = None, None
