@@ -8,9 +8,10 @@ from __future__ import annotations
 import msgspec
 
 from cryoscope.checkpoint.archive import Archive
-from cryoscope.checkpoint.container import Container
+from cryoscope.checkpoint.container import Container, Dumps, describe
 from cryoscope.checkpoint.criu.framing import info
-from cryoscope.errors import CryoscopeError
+from cryoscope.checkpoint.layout import images_prefix
+from cryoscope.errors import CryoscopeError, Damaged
 
 
 class Overview(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,6 +38,22 @@ class Overview(msgspec.Struct, frozen=True, omit_defaults=True):
     checkpoint_size: int = 0
     memory_size: int = 0
     rootfs_diff_size: int | None = None
+
+
+def read_overview(archive: Archive) -> tuple[Overview, list[Damaged]]:
+    """The overview of an archive and what of it is damaged, without building a whole `Checkpoint`.
+
+    Raises `NotACheckpoint`.
+    """
+    damaged: list[Damaged] = []
+    prefix = images_prefix(archive)
+    container = describe(Dumps(archive, damaged), images_prefix=prefix)
+    if container.hostname is None and not container.name:  # only an image knows what to call it
+        from cryoscope.checkpoint.checkpoint import Checkpoint
+
+        checkpoint = Checkpoint(archive)
+        return checkpoint.overview, checkpoint.damaged
+    return overview_of(archive, container, prefix), list(dict.fromkeys([*archive.damaged, *damaged]))
 
 
 def overview_of(archive: Archive, container: Container, prefix: str) -> Overview:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,9 @@ from cryoscope.checkpoint.archive import IndexCache
 from cryoscope.text import escape
 from cryoscope.workflows.documents import DamagedIn, encode
 from cryoscope.workflows.examine import Answer, Asking
-from cryoscope.workflows.masking import Masker, Revealing
+
+if TYPE_CHECKING:
+    from cryoscope.workflows.masking import Masker
 
 Draw = Callable[[Any, int | None], list[str]]
 NAMED = 12
@@ -27,7 +29,7 @@ def asking(*, no_cache: bool, reveal: bool = False) -> Asking:
     return Asking(
         cache=None if no_cache else default_cache(),
         progress=progress_of,
-        masker=Revealing() if reveal else Masker(),
+        reveal=reveal,
     )
 
 

@@ -6,17 +6,20 @@ document's `damaged`, and the exit code says so.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from cryoscope.checkpoint.archive import IndexCache
-from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.errors import CryoscopeError
 from cryoscope.workflows.documents import DamagedIn, Document, Part, damage, document
-from cryoscope.workflows.masking import Masker
 from cryoscope.workflows.open import Progress, open_checkpoint
+
+if TYPE_CHECKING:
+    from cryoscope.checkpoint.checkpoint import Checkpoint
+    from cryoscope.workflows.masking import Masker
 
 OK, FAILED, DAMAGED = 0, 1, 3
 
@@ -29,15 +32,23 @@ class Answer(msgspec.Struct, frozen=True):
     failures: list[tuple[str, CryoscopeError]] = []
 
 
-class Asking(msgspec.Struct, kw_only=True):
+class Asking(msgspec.Struct, kw_only=True, dict=True):
     """How to ask: what every command shares."""
 
     cache: IndexCache | None = None
     progress: Callable[[str], Progress | None] = lambda _target: None
-    masker: Masker = msgspec.field(default_factory=Masker)
+    reveal: bool = False
+
+    @functools.cached_property
+    def masker(self) -> Masker:
+        """The rule for secrets; it counts what it masks."""
+        from cryoscope.workflows.masking import Masker, Revealing
+
+        return Revealing() if self.reveal else Masker()
 
 
-Question = Callable[[str, Checkpoint, Masker], Part]
+if TYPE_CHECKING:
+    Question = Callable[[str, Checkpoint, Masker], Part]
 
 
 def ask(

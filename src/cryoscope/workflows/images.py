@@ -21,7 +21,7 @@ from cryoscope.checkpoint.criu.json import dumps, from_json
 from cryoscope.checkpoint.layout import images_prefix
 from cryoscope.errors import CryoscopeError, Damaged, ImageError, NotACheckpoint, UsageError
 from cryoscope.text import readable
-from cryoscope.workflows.documents import DamagedIn, ImageInfo, ImagesPart, damage
+from cryoscope.workflows.documents import DamagedIn, Part, damage
 from cryoscope.workflows.examine import Answer, Asking, answer
 from cryoscope.workflows.members import missing
 from cryoscope.workflows.open import STANDARD_INPUT, open_at, unreadable
@@ -30,6 +30,25 @@ SEPARATOR = "::"
 MAGICS = (0x54564319, 0x55105940)
 SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,200}$")
 NOT_IMAGES = ("descriptors.json", "dump.log", "restore.log", "criu.log", "parent")
+
+
+class ImageInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One CRIU image: its kind, size in bytes, number of entries; for a raw one what it is."""
+
+    image: str
+    size: int
+    magic: str | None = None
+    entries: int | None = None
+    description: str | None = None
+
+
+class ImagesPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One archive of `info`."""
+
+    images: list[ImageInfo]
+
+    def rows(self) -> list[Any]:
+        return list(self.images)
 
 
 class Decoded(NamedTuple):

@@ -8,11 +8,39 @@ from typing import Any
 import msgspec
 
 from cryoscope.checkpoint.checkpoint import Checkpoint
-from cryoscope.workflows.documents import InspectionPart
+from cryoscope.checkpoint.container import Container, DumpLog
+from cryoscope.checkpoint.overview import Overview
+from cryoscope.checkpoint.process import Mount, Namespace, Process
+from cryoscope.checkpoint.process.holders import HeldSocket
+from cryoscope.checkpoint.process.ipc import IpcObject
+from cryoscope.checkpoint.process.network import FilterRules, NetworkDevice
+from cryoscope.checkpoint.rootfs import Change, GhostFile
+from cryoscope.checkpoint.statistics import Statistics
+from cryoscope.workflows.documents import Part
 from cryoscope.workflows.masking import Masker
 from cryoscope.workflows.views import chosen, with_details
 
 PARTS = ("ps", "env", "files", "sockets", "mounts", "maps", "stats", "metadata", "rootfs")
+
+
+class InspectionPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One archive of `inspect`; what was not asked for is absent."""
+
+    overview: Overview
+    container: Container | None = None
+    dump: DumpLog | None = None
+    statistics: Statistics | None = None
+    machine: str | None = None
+    page_size: int | None = None
+    processes: list[Process] | None = None
+    sockets: list[HeldSocket] | None = None
+    mounts: list[Mount] | None = None
+    namespaces: list[Namespace] | None = None
+    devices: list[NetworkDevice] | None = None
+    filter_rules: list[FilterRules] | None = None
+    ipc: list[IpcObject] | None = None
+    changes: list[Change] | None = None
+    ghosts: list[GhostFile] | None = None
 
 
 class Inspection(msgspec.Struct, frozen=True):

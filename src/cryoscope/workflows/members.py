@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
 
 from cryoscope import limits
 from cryoscope.checkpoint.archive import Archive, Member
@@ -12,7 +15,7 @@ from cryoscope.checkpoint.container.dumps import moment_of_ns
 from cryoscope.checkpoint.rootfs.changes import FORMATS
 from cryoscope.errors import CryoscopeError, MemberMissing
 from cryoscope.text import readable, with_bytes
-from cryoscope.workflows.documents import DamagedIn, LogPart, MemberRecord, MembersPart, damage
+from cryoscope.workflows.documents import DamagedIn, Part, damage
 from cryoscope.workflows.examine import Answer, Asking, answer
 from cryoscope.workflows.masking import Masker
 from cryoscope.workflows.open import open_at
@@ -36,6 +39,41 @@ MEANINGS = {
     "io.kubernetes.cri-o.LogPath": "the container's output",
     "descriptors.json": "paths of descriptors 0 to 2 (JSON)",
 }
+
+
+class MemberRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One member of an archive; `offset` is where its data begin in the uncompressed archive."""
+
+    name: str
+    type: str
+    size: int
+    mode: str
+    uid: int
+    gid: int
+    mtime: str | None
+    name_base64: str | None = None
+    offset: int | None = None
+    link: str | None = None
+    content: str | None = None
+
+
+class MembersPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One archive of `ls`."""
+
+    form: str
+    members: list[MemberRecord]
+
+    def rows(self) -> list[Any]:
+        return list(self.members)
+
+
+class LogPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One archive of `log`: the end of a log; `member` is None where there is none."""
+
+    member: str | None
+    size: int = 0
+    skipped: int = 0
+    lines: list[str] = []
 
 
 def list_members(target: str, archive: Archive) -> MembersPart:

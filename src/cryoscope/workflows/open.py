@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cryoscope.checkpoint.archive import (
     Archive,
@@ -21,8 +22,10 @@ from cryoscope.checkpoint.archive import (
     open_archive,
     open_folder,
 )
-from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.errors import ArchiveError, CryoscopeError
+
+if TYPE_CHECKING:
+    from cryoscope.checkpoint.checkpoint import Checkpoint
 
 STANDARD_INPUT = "-"
 
@@ -62,6 +65,8 @@ def open_checkpoint(
     With `stacks`, the ends of the stacks are kept while a compressed archive streams by, so that
     command lines and environments do not cost a second pass.
     """
+    from cryoscope.checkpoint.checkpoint import Checkpoint
+
     keep = None
     if stacks:
         from cryoscope.checkpoint.keep import StackEnds

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from cryoscope.checkpoint.checkpoint import Checkpoint
-from cryoscope.checkpoint.overview import Overview
+from cryoscope.checkpoint.overview import Overview, read_overview
 from cryoscope.errors import CryoscopeError, UsageError
-from cryoscope.workflows.documents import DamagedIn, OverviewPart, damage
+from cryoscope.workflows.documents import DamagedIn, Part, damage
 from cryoscope.workflows.examine import Answer, Asking, answer
 from cryoscope.workflows.open import STANDARD_INPUT, open_at, source_at, unreadable
 
@@ -19,6 +18,12 @@ WORTH_KEEPING = ("tar+", "oci-archive")
 """Forms whose overview costs a pass over the whole file; a plain tar's costs as much as the cache."""
 
 CACHE_FORM = "overview/1"
+
+
+class OverviewPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One archive of `show` and `list`."""
+
+    overview: Overview
 
 
 def show(targets: Sequence[str], asking: Asking) -> Answer:
@@ -45,13 +50,9 @@ def overview(target: str, asking: Asking) -> tuple[Overview, list[DamagedIn]]:
             return msgspec.json.decode(kept, type=Overview), []
         except msgspec.DecodeError:
             pass
-    archive = open_at(target, cache=asking.cache, progress=asking.progress(target))
-    try:
-        with Checkpoint(archive) as checkpoint:
-            found = checkpoint.overview
-            damaged = damage(target, checkpoint.damaged)
-    finally:
-        archive.close()
+    with open_at(target, cache=asking.cache, progress=asking.progress(target)) as archive:
+        found, problems = read_overview(archive)
+    damaged = damage(target, problems)
     if asking.cache is not None and key and not damaged and found.form.startswith(WORTH_KEEPING):
         asking.cache.put(key, msgspec.json.encode(found))
     return found, damaged

@@ -7,26 +7,117 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from cryoscope.checkpoint.checkpoint import Checkpoint
-from cryoscope.checkpoint.process import Process
+from cryoscope.checkpoint.container import BindMount, SpecMount
+from cryoscope.checkpoint.memory import Vma
+from cryoscope.checkpoint.process import Descriptor, Mount, Process, Variable
 from cryoscope.checkpoint.process.holders import HeldSocket, queued_data
+from cryoscope.checkpoint.rootfs import GhostFile
 from cryoscope.text import readable
-from cryoscope.workflows.documents import (
-    EnvironmentPart,
-    FilesPart,
-    MapsPart,
-    MountsPart,
-    ProcessEnvironment,
-    ProcessesPart,
-    ProcessFiles,
-    ProcessMaps,
-    QueuedData,
-    SocketsPart,
-)
+from cryoscope.workflows.documents import Part
 from cryoscope.workflows.masking import Masker
+
+
+class ProcessesPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One archive of `ps`."""
+
+    processes: list[Process]
+
+    def rows(self) -> list[Any]:
+        return list(self.processes)
+
+
+class ProcessFiles(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one process had open."""
+
+    pid: int
+    comm: str
+    exe: str | None = None
+    cwd: str | None = None
+    root: str | None = None
+    fds: list[Descriptor] = []
+
+
+class FilesPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One archive of `files`."""
+
+    processes: list[ProcessFiles]
+    deleted: list[GhostFile] = []
+
+    def rows(self) -> list[Any]:
+        return list(self.processes)
+
+
+class ProcessMaps(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The mappings of one process."""
+
+    pid: int
+    comm: str
+    page_size: int
+    vmas: list[Vma]
+
+
+class MapsPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One archive of `maps`."""
+
+    processes: list[ProcessMaps]
+
+    def rows(self) -> list[Any]:
+        return list(self.processes)
+
+
+class ProcessEnvironment(msgspec.Struct, frozen=True, kw_only=True):
+    """The environment one process was started with; None if it could not be read."""
+
+    pid: int
+    comm: str
+    env: list[Variable] | None
+
+
+class EnvironmentPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One archive of `env`."""
+
+    processes: list[ProcessEnvironment]
+
+    def rows(self) -> list[Any]:
+        return list(self.processes)
+
+
+class QueuedData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Bytes on their way in a pipe, terminal or socket: as text, and as base64."""
+
+    kind: str
+    inode: int
+    direction: str
+    size: int
+    text: str
+    base64: str
+    pids: list[int] = []
+
+
+class SocketsPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One archive of `sockets`; `queued` only where it was asked for."""
+
+    sockets: list[HeldSocket]
+    queued: list[QueuedData] = []
+
+    def rows(self) -> list[Any]:
+        return [*self.sockets, *self.queued]
+
+
+class MountsPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One archive of `mounts`: as the container was created with, and as CRIU saw them."""
+
+    spec: list[SpecMount]
+    bind_mounts: list[BindMount]
+    mounts: list[Mount]
+
+    def rows(self) -> list[Any]:
+        return list(self.mounts)
 
 
 def chosen(checkpoint: Checkpoint, pids: Sequence[int]) -> list[Process]:

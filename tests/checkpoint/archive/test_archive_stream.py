@@ -221,7 +221,7 @@ def test_decompressed_limit(samples: Samples, monkeypatch: pytest.MonkeyPatch) -
 def test_memory_of_the_decompressor_is_bounded(
     samples: Samples, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    packed = samples.packers[form](samples.tar({"noise": random.Random(8).randbytes(9 << 20)}))
+    packed = samples.packers[form](samples.tar({"noise": random.Random(8).randbytes(300_000)}))
     monkeypatch.setattr(limits, "WINDOW", 1 << 16)
     monkeypatch.setattr(limits, "MIB", 0)
     with pytest.raises(ArchiveError, match="memory"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 import tarfile
@@ -13,8 +14,9 @@ from random import Random
 from struct import pack
 from typing import Any
 
+from cryoscope.checkpoint import criu
 from cryoscope.checkpoint.criu.framing import head_bytes
-from cryoscope.checkpoint.criu.images import ImageType, base_name, by_file_name
+from cryoscope.checkpoint.criu.images import ImageType, by_file_name
 from cryoscope.checkpoint.criu.messages import encode, message_class
 from cryoscope.checkpoint.criu.schema import SCALARS, Field, schema
 
@@ -179,5 +181,24 @@ def of(name: str, *entries: bytes) -> bytes:
     return head_bytes(kind, kind.head) + b"".join(entries)
 
 
-def short(name: str) -> str:
-    return base_name(name)
+def shown(data: bytes) -> dict[str, Any]:
+    document: dict[str, Any] = criu.to_json(criu.parse(data, name="x.img"))
+    return document
+
+
+def there_and_back(data: bytes) -> dict[str, Any]:
+    """The document of an image, after checking that it gives the image back."""
+    document = shown(data)
+    text = json.dumps(document)
+    assert criu.from_json(json.loads(text)) == data
+    assert json.loads(criu.dumps(criu.parse(data, name="x.img"))) == json.loads(text)
+    return document
+
+
+def made(name: str, /, **fields: Any) -> bytes:
+    return framed(encode(message_class(name)(**fields)))
+
+
+def entry(image_name: str, kind: str, /, **fields: Any) -> dict[str, Any]:
+    document: dict[str, Any] = there_and_back(of(image_name, made(kind, **fields)))["entries"][0]
+    return document

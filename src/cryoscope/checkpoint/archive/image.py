@@ -12,7 +12,7 @@ import msgspec
 
 from cryoscope.checkpoint.archive.archive import Archive
 from cryoscope.checkpoint.archive.member import Member
-from cryoscope.checkpoint.archive.oci import Candidate, candidates, is_image
+from cryoscope.checkpoint.archive.oci import LAYOUT, Candidate, candidates, is_image
 from cryoscope.checkpoint.archive.report import Report
 from cryoscope.checkpoint.archive.source import ByteSource
 from cryoscope.errors import ArchiveError
@@ -118,7 +118,7 @@ def open_image(base: Archive, open_tar: OpenTar) -> Archive | None:
     report = Report(base.name)
     report.records.extend(base.damaged)
     found = candidates(base, report)
-    if not found:
+    if not found and LAYOUT not in base:
         return None
     for place, candidate in enumerate(found):
         image = Image(base, open_tar, report)

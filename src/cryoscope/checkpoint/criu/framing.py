@@ -25,7 +25,6 @@ from cryoscope.checkpoint.criu.images import (
 from cryoscope.checkpoint.criu.messages import decode, encode
 from cryoscope.errors import Damaged, ImageError, ImageUnsupported, LimitExceeded
 
-
 MOST_SKIPPED = 1000
 """Undecodable entries before the rest of an image is left alone: each is a record of its own."""
 
