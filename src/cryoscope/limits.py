@@ -71,11 +71,12 @@ IMAGE_ANNOTATIONS = 10_000
 IMAGE = 256 * MIB
 """One image read whole: the largest, a pagemap of ten million entries, has 200 MB."""
 
-ENTRY = 64 * MIB
-"""One protobuf entry: mm-*.img of a process with 65,530 mappings has 4 MB."""
+ENTRY = 16 * MIB
+"""One protobuf entry: mm-*.img of a process with 65,530 mappings has 4 MB.  Decoded it takes up to 50
+times as much."""
 
-ENTRIES = 4_000_000
-"""Entries of one image that become objects: files.img of a million descriptors."""
+ENTRIES = 1_500_000
+"""Entries of one image that become objects, 0.65 KB each: files.img of a million descriptors."""
 
 EXTRA = 128 * MIB
 """Raw payload behind one entry: a socket queue or ghost file; CRIU refuses ghosts over 1 MiB unless told."""

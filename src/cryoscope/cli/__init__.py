@@ -7,12 +7,15 @@ A command is one module of this package; `COMMANDS` names it with its one line o
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
-import click
+gc.set_threshold(50_000)  # a run makes few cycles: looking for them is a tenth of the start-up
 
-from cryoscope import __version__
+import click  # noqa: E402
+
+from cryoscope import __version__  # noqa: E402
 
 COMMANDS = {
     "show": "What each checkpoint is: container, image, engine, sizes.",

@@ -7,13 +7,15 @@ None in a pipe.  With several archives a column or heading names the archive.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryoscope.checkpoint.process import Descriptor
 from cryoscope.report.table import Table
 from cryoscope.report.tree import Outline
 from cryoscope.report.units import moment, short_id, size
 from cryoscope.text import escape
+
+if TYPE_CHECKING:
+    from cryoscope.checkpoint.process import Descriptor
 
 
 def overviews(parts: Sequence[Any], width: int | None) -> list[str]:

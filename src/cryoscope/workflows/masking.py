@@ -14,27 +14,47 @@ import msgspec
 from msgspec import UNSET
 
 from cryoscope.checkpoint.container import Container
-from cryoscope.checkpoint.process import Process, Variable
+from cryoscope.checkpoint.container.container import SpecMount
+from cryoscope.checkpoint.process import Mount, Process, Variable
 
 MASK = "********"
 
-TELLING = (
-    r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|credential|api[-_]?key|access[-_]?key|private[-_]?key"
-    r"|auth(?:orization)?|session[-_]?key|signing[-_]?key|encryption[-_]?key|connection[-_]?string|dsn)"
+TELLING = re.compile(
+    r"(?i)pass(?:word|wd|phrase)?|pwd|secret|token|credential|api[-_]?key|access[-_]?key|private[-_]?key"
+    r"|auth(?:orization)?|session[-_]?key|signing[-_]?key|encryption[-_]?key|connection[-_]?string|dsn"
 )
-NAME = rf"[A-Za-z0-9_.-]*{TELLING}[A-Za-z0-9_.-]*"
-TELLING_NAME = re.compile(rf"(?i)^{NAME}$")
 HARMLESS = re.compile(r"(?i)(?:_file|_path|_dir|_ttl|_type|_name|_url|_length|_len|_size|_version|_enabled)$")
 """Names that tell of a secret but hold where it is or how long it lives."""
 
-ASSIGNED = re.compile(rf"(?i)(?<![A-Za-z0-9])(-{{0,2}}{NAME})(=)(\"[^\"]*\"|'[^']*'|[^\s;&|'\"]+)")
+# A text can be megabytes of what a stranger chose, so each pattern here takes time linear in it: it can
+# begin only at the edge of a name or of a quotation, and what it has taken it does not give back (`++`).
+NAME = r"[A-Za-z0-9_.-]"
+WHOLE_NAME = re.compile(rf"{NAME}++\Z")
+FLAG = re.compile(rf"--?+{NAME}++\Z")
+ASSIGNED = re.compile(rf"(?<!{NAME})({NAME}++)=(?!\"|')([^\s;&|'\"]++)|(?<!{NAME})({NAME}++)=(\"[^\"]*+\"|'[^']*+')")
+OPEN = r'(?<!\\)(?:\\*+)"'
+PLAIN = r'(?:[^"\\]++|\\.)++'
+NESTED = r'(?:[^"\\]++|\\\\\\"|\\[^"])++'
+"""The inside of a JSON string: in JSON itself, and in JSON inside a JSON string."""
+
 IN_JSON = re.compile(
-    rf'(?i)(\\*"name\\*"\s*:\s*\\*"{NAME}\\*"\s*,\s*\\*"value\\*"\s*:\s*\\*")((?:[^"\\]|\\[^"])*)'
+    rf'({OPEN}(?i:name)\\*+"\s*+:\s*+\\*+"({NAME}++)\\*+"\s*+,\s*+{OPEN}(?i:value)\\*+"\s*+:\s*+)'
+    rf'(?:(")({PLAIN})|(\\++")({NESTED}))',
+    re.DOTALL,
 )
-KEY_IN_JSON = re.compile(rf'(?i)(\\*"{NAME}\\*"\s*:\s*\\*")((?:[^"\\]|\\[^"])+)')
-IN_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@]{0,256}:)([^\s/@]{1,1024})(@)")
-PRIVATE_KEY = re.compile(r"(-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----).{0,16384}?(-----END|\Z)", re.DOTALL)
-FLAG = re.compile(rf"(?i)^--?{NAME}$")
+KEY_IN_JSON = re.compile(
+    rf'({OPEN}({NAME}++)\\*+"\s*+:\s*+)(?:(")({PLAIN})|(\\++")({NESTED}))', re.DOTALL
+)
+IN_URL = re.compile(
+    r"((?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,20}+://[^\s/:@]{0,256}+:)([^\s/@]{1,1024}+)(@)"
+)
+KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]{0,40}?PRIVATE KEY-----")
+KEY_ENDS = "-----END"
+
+
+def tells(name: str) -> bool:
+    """Whether a name says that its value is secret."""
+    return bool(WHOLE_NAME.match(name) and TELLING.search(name) and not HARMLESS.search(name))
 
 
 class Masker:
@@ -45,38 +65,48 @@ class Masker:
 
     def value(self, name: str, value: str) -> str:
         """`value`, or the mask if `name` tells that it is secret."""
-        if value and TELLING_NAME.match(name) and not HARMLESS.search(name):
+        if value and tells(name):
             self.count += 1
             return MASK
         return self.text(value)
 
     def text(self, text: str) -> str:
         """`text` with the secrets in it masked."""
-        text = ASSIGNED.sub(self._assigned, text)
-        text = IN_URL.sub(self._hide_middle, text)
+        if "=" in text:
+            text = ASSIGNED.sub(self._assigned, text)
+        if "://" in text:
+            text = IN_URL.sub(self._in_url, text)
         if '"' in text:
-            text = KEY_IN_JSON.sub(self._hide_rest, IN_JSON.sub(self._hide_rest, text))
-        return PRIVATE_KEY.sub(self._key, text) if "PRIVATE KEY" in text else text
+            text = KEY_IN_JSON.sub(self._in_json, IN_JSON.sub(self._in_json, text))
+        return self._keys(text) if "PRIVATE KEY" in text else text
 
     def _assigned(self, match: re.Match[str]) -> str:
-        if HARMLESS.search(match[1]) or match[3] == MASK:
+        name, value = match[1] or match[3], match[2] or match[4]
+        if value == MASK or not tells(name):
             return match[0]
         self.count += 1
-        return f"{match[1]}={MASK}"
+        return f"{name}={MASK}"
 
-    def _hide_middle(self, match: re.Match[str]) -> str:
+    def _in_url(self, match: re.Match[str]) -> str:
         self.count += 1
         return f"{match[1]}{MASK}{match[3]}"
 
-    def _hide_rest(self, match: re.Match[str]) -> str:
-        if match[2] == MASK or HARMLESS.search(match[1].rstrip('\\": ')):
+    def _in_json(self, match: re.Match[str]) -> str:
+        value = match[4] or match[6]
+        if value == MASK or not tells(match[2]):
             return match[0]
         self.count += 1
-        return match[1] + MASK
+        return match[1] + (match[3] or match[5]) + MASK
 
-    def _key(self, match: re.Match[str]) -> str:
-        self.count += 1
-        return f"{match[1]}{MASK}{match[2]}"
+    def _keys(self, text: str) -> str:
+        """Private keys in their usual armour, to its end or, if that is missing, to the end of all."""
+        parts, done = [], 0
+        while begin := KEY_BEGINS.search(text, done):
+            end = text.find(KEY_ENDS, begin.end())
+            self.count += 1
+            parts += [text[done : begin.end()], MASK]
+            done = end if end >= 0 else len(text)
+        return "".join([*parts, text[done:]])
 
     def arguments(self, arguments: list[str]) -> list[str]:
         """A command line: `--token VALUE` is masked as `--token=VALUE` is."""
@@ -87,7 +117,7 @@ class Masker:
                 masked.append(MASK)
             else:
                 masked.append(self.text(argument))
-            telling = bool(FLAG.match(argument)) and not HARMLESS.search(argument)
+            telling = bool(FLAG.match(argument)) and tells(argument)
         return masked
 
     def variables(self, variables: list[Variable]) -> list[Variable]:
@@ -113,6 +143,11 @@ class Masker:
             changes["env"] = self.variables(process.env)
         return msgspec.structs.replace(process, **changes) if changes else process
 
+    def mount(self, mount: Mount) -> Mount:
+        """A mount: network file systems take their passwords as options."""
+        options = ",".join(self.text(option) for option in mount.options.split(","))
+        return msgspec.structs.replace(mount, options=options, source=self.text(mount.source))
+
     def container(self, container: Container) -> Container:
         """A container: what it was created to run, its annotations and its engine's facts."""
         process = container.process
@@ -124,8 +159,13 @@ class Masker:
             process=process,
             annotations={key: self.value(key, value) for key, value in container.annotations.items()},
             labels={key: self.value(key, value) for key, value in container.labels.items()},
+            mounts=[self._spec_mount(mount) for mount in container.mounts],
             facts=self.tree(container.facts),
         )
+
+    def _spec_mount(self, mount: SpecMount) -> SpecMount:
+        options = [self.text(option) for option in mount.options]
+        return msgspec.structs.replace(mount, options=options)
 
     def _entry(self, entry: str) -> str:
         name, equals, value = entry.partition("=")

@@ -20,7 +20,7 @@ from cryoscope.checkpoint.archive import (
     codec,
     open_archive,
 )
-from cryoscope.checkpoint.archive.hoard import Hoard
+from cryoscope.checkpoint.archive.hoard import Allowance, Hoard
 from cryoscope.checkpoint.archive.tape import BlockTape
 from cryoscope.errors import ArchiveError, ReadOnce
 
@@ -287,7 +287,8 @@ def test_block_tape_repeats_and_refuses() -> None:
 
 
 def test_hoard_evicts_but_keeps_pins() -> None:
-    hoard = Hoard(1000)
+    allowance = Allowance(1000)
+    hoard = Hoard(allowance)
     assert hoard.reserve(700, evict=False)
     hoard.put(5000, b"a" * 300)
     hoard.put(5300, b"b" * 400)
@@ -299,6 +300,8 @@ def test_hoard_evicts_but_keeps_pins() -> None:
     assert hoard.find(5000, 1) == b""
     assert hoard.find(150, 2) == b"cc"
     assert hoard.next_start(700, 9999) == 5290
+    hoard.clear()
+    assert (allowance.room, hoard.find(150, 2)) == (1000, b"")
 
 
 @pytest.mark.parametrize("head", [b"", b"\x1f", b"BZh9garbage!", b"\x28\xb5", b"BZh"])

@@ -92,11 +92,12 @@ class Archive:
         self.form = form
         self.size = size
         self.nesting = nesting
-        self.fingerprint: str | None = None
+        self.fingerprint: Callable[[], str | None] = lambda: None
         self.annotations: Mapping[str, str] = {}
         self._members: dict[str, Member] = {}
         self._contents = contents
         self._report = report
+        self._views: dict[str, Archive] = {}
 
     @property
     def members(self) -> Mapping[str, Member]:
@@ -226,7 +227,9 @@ class Archive:
             return self
         from cryoscope.checkpoint.archive.view import View
 
-        return View(self, prefix)
+        if prefix not in self._views:
+            self._views[prefix] = View(self, prefix)
+        return self._views[prefix]
 
     def close(self) -> None:
         """Close the archive and its source."""

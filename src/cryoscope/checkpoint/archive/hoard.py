@@ -8,6 +8,13 @@ OVERHEAD = 100
 """Bytes that a kept piece costs beside its own."""
 
 
+class Allowance:
+    """Room that several hoards share: the layers of an image together get that of one archive."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+
 class Hoard:
     """Pieces of a stream by their offset.
 
@@ -15,9 +22,9 @@ class Hoard:
     members, and ranges that were asked for.
     """
 
-    def __init__(self, budget: int) -> None:
-        self.budget = budget
-        self._room = budget
+    def __init__(self, allowance: Allowance) -> None:
+        self._allowance = allowance
+        self._used = 0
         self._starts: list[int] = []
         self._pieces: list[bytes] = []
         self._spare: list[tuple[int, int, list[tuple[int, int]]]] = []
@@ -25,12 +32,16 @@ class Hoard:
     def reserve(self, length: int, *, evict: bool) -> bool:
         """Set room for a piece aside, if there is any; with `evict` at the cost of spare ones."""
         cost = length + OVERHEAD
-        while evict and self._room < cost and self._spare:
+        while evict and self._allowance.room < cost and self._spare:
             self._evict()
-        if self._room < cost:
+        if self._allowance.room < cost:
             return False
-        self._room -= cost
+        self._spend(cost)
         return True
+
+    def _spend(self, cost: int) -> None:
+        self._allowance.room -= cost
+        self._used += cost
 
     def spare(self, start: int, end: int, pins: list[tuple[int, int]]) -> None:
         """From `start` to `end` may be dropped again, but for the `pins` (start, end) in it."""
@@ -43,6 +54,11 @@ class Hoard:
             place = bisect_left(self._starts, start)
         self._starts.insert(place, start)
         self._pieces.insert(place, piece)
+
+    def clear(self) -> None:
+        """Forget everything and give the room back."""
+        self._starts, self._pieces, self._spare = [], [], []
+        self._spend(-self._used)
 
     def find(self, offset: int, length: int) -> bytes:
         """What is kept from `offset` on in one piece: up to `length` bytes, none if it is not kept."""
@@ -61,7 +77,7 @@ class Hoard:
         start, end, pins = self._spare.pop(0)
         kept = [(low, self._copy(low, high)) for low, high in pins]
         first, last = bisect_left(self._starts, start), bisect_left(self._starts, end)
-        self._room += end - start - sum(high - low + OVERHEAD for low, high in pins) + OVERHEAD
+        self._spend(sum(high - low + OVERHEAD for low, high in pins) - (end - start) - OVERHEAD)
         del self._starts[first:last]
         del self._pieces[first:last]
         for low, piece in kept:

@@ -79,6 +79,8 @@ class Image:
                 del self.places[name]
         if holds_checkpoint(layer):
             self._put(layer, "")
+        else:
+            layer.close()
 
     def _put(self, layer: Archive, prefix: str) -> None:
         for name, member in layer.members.items():

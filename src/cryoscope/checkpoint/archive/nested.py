@@ -26,7 +26,7 @@ class MemberSource:
 
     def fingerprint(self) -> str | None:
         """That of the archive with the member's place in it."""
-        outer, member = self._archive.fingerprint, self._member
+        outer, member = self._archive.fingerprint(), self._member
         return None if outer is None else f"{outer}/{member.offset}+{member.size}/{member.name}"
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ from cryoscope.checkpoint.archive.cache import IndexCache
 from cryoscope.checkpoint.archive.codec import Progress, plain, sniff, unpack
 from cryoscope.checkpoint.archive.folder import FolderArchive, open_root
 from cryoscope.checkpoint.archive.header import BLOCK
+from cryoscope.checkpoint.archive.hoard import Allowance
 from cryoscope.checkpoint.archive.image import open_image
 from cryoscope.checkpoint.archive.looks import EXPECTED, looks
 from cryoscope.checkpoint.archive.nested import MemberSource
@@ -32,6 +34,7 @@ class Opener:
         self._cache = cache
         self._keep = keep
         self._progress = progress
+        self._allowances: dict[int, Allowance] = {}
 
     def tar(self, source: ByteSource, nesting: int) -> Archive:
         """Any tar, compressed or not; on an error the source is closed."""
@@ -60,7 +63,7 @@ class Opener:
         contents = TarContents(source.read_at, source.close)
         archive = Archive(source.name, "tar", source.size, contents, report, nesting=nesting)
         walker = Walker(FileTape(source), report)
-        archive.fingerprint = source.fingerprint() if self._cache is not None else None
+        archive.fingerprint = source.fingerprint
         with _to_the_end(archive):
             archive.add_all(walker)
         _demand(archive, walker, head)
@@ -68,12 +71,13 @@ class Opener:
 
     def _streamed(self, source: ByteSource, codec: str | None, nesting: int) -> Archive:
         report = Report(source.name)
-        stream = Stream(source.name, self._again(source, codec), self._keep)
+        stream = Stream(source.name, self._again(source, codec), self._keep, self._allowance(source, nesting))
         contents = TarContents(stream.fetch, stream.close, source.close)
         form = f"tar+{codec}" if codec else "tar"
         archive = Archive(source.name, form, source.size, contents, report, nesting=nesting)
-        archive.fingerprint = source.fingerprint() if self._cache is not None else None
-        if self._remembered(archive, stream):
+        archive.fingerprint = source.fingerprint
+        key = source.fingerprint() if self._cache is not None else None
+        if self._remembered(key, archive, stream):
             return archive
         if codec:
             tape = BlockTape(unpack(source, codec, report, self._progress))
@@ -83,9 +87,14 @@ class Opener:
         with _to_the_end(archive):
             stream.scan(tape, walker, archive)
         _demand(archive, walker, walker.head, codec)
-        if self._cache is not None and archive.fingerprint is not None:
-            self._cache.put(archive.fingerprint, index_cache.dump(archive, archive.fingerprint))
+        if self._cache is not None and key is not None:
+            self._cache.put(key, index_cache.dump(archive, key))
         return archive
+
+    def _allowance(self, source: ByteSource, nesting: int) -> Allowance:
+        """Room for what is kept: one for the archive, one for all the layers in it."""
+        room = limits.KEPT_FROM_PIPE if source.size is None else limits.KEPT_TOTAL
+        return self._allowances.setdefault(nesting, Allowance(room))
 
     def _again(self, source: ByteSource, codec: str | None) -> Restart:
         if source.size is None:
@@ -94,9 +103,8 @@ class Opener:
             return lambda: plain(source, None)
         return lambda: unpack(source, codec, Report(source.name), None)
 
-    def _remembered(self, archive: Archive, stream: Stream) -> bool:
+    def _remembered(self, key: str | None, archive: Archive, stream: Stream) -> bool:
         """Whether the index was in the cache and has been entered."""
-        key = archive.fingerprint
         if self._cache is None or key is None:
             return False
         found = index_cache.load(self._cache.get(key), key, archive.form, archive.size)
@@ -131,7 +139,7 @@ def open_archive(
 
 
 def open_folder(
-    path: str,
+    path: str | os.PathLike[str],
     *,
     cache: IndexCache | None = None,
     keep: Keep | None = None,
@@ -142,6 +150,7 @@ def open_folder(
     The options are for the layers of an OCI layout.  Raises ArchiveError if it cannot be opened
     or is empty.
     """
+    path = os.fspath(path)
     archive = FolderArchive(path, open_root(path))
     if not archive.members:
         archive.close()

@@ -78,7 +78,7 @@ def _nanoseconds(value: bytes) -> int:
     return time
 
 
-TEXTS = frozenset(("name", "linkname", "uname", "gname"))
+TEXTS = ("name", "linkname", "uname", "gname")
 FIELDS: dict[str, tuple[str, Callable[[bytes], Any]]] = {
     "path": ("name", lambda value: normalise(_text(value))),
     SPARSE_NAME: ("name", lambda value: normalise(_text(value))),
@@ -115,8 +115,8 @@ def fields(records: Records, report: Report, name: str) -> dict[str, Any]:
             xattrs[key[len(XATTR) :]] = value
     if SPARSE_NAME in records and "path" in records:
         found.update(fields({SPARSE_NAME: records[SPARSE_NAME]}, report, name))
-    for field in TEXTS & found.keys():
-        if len(found[field]) > limits.NAME:
+    for field in TEXTS:
+        if len(found.get(field, "")) > limits.NAME:
             report.add(name, f"its {field} has {len(found[field])} characters", "limit.name")
             found[field] = found[field][: limits.NAME]
     if xattrs:

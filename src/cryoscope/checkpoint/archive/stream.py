@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from cryoscope import limits
-from cryoscope.checkpoint.archive.hoard import Hoard
+from cryoscope.checkpoint.archive.hoard import Allowance, Hoard
 from cryoscope.checkpoint.archive.member import Member, extents, stored
 from cryoscope.checkpoint.archive.tape import BLOCK, BlockTape
 from cryoscope.errors import CryoscopeError, ReadOnce
@@ -34,14 +34,15 @@ Span = tuple[int, int]
 class Stream:
     """The bytes of a decompressed tar by offset, out of memory or by decompressing again.
 
-    `restart` gives the blocks from the beginning and is None for a pipe.
+    `restart` gives the blocks from the beginning and is None for a pipe; `allowance` is the room
+    for what is kept.
     """
 
-    def __init__(self, name: str, restart: Restart, keep: Keep | None) -> None:
+    def __init__(self, name: str, restart: Restart, keep: Keep | None, allowance: Allowance) -> None:
         self.name = name
         self._restart = restart
         self._keep = keep
-        self._hoard = Hoard(limits.KEPT_TOTAL if restart else limits.KEPT_FROM_PIPE)
+        self._hoard = Hoard(allowance)
         self._tape: BlockTape | None = None
         self._plan: Iterator[Member] = iter(())
         self._next: Member | None = None
@@ -75,7 +76,7 @@ class Stream:
     def close(self) -> None:
         """Forget everything kept."""
         with self._lock:
-            self._hoard = Hoard(0)
+            self._hoard.clear()
             self._tape = None
 
     # --- reading --------------------------------------------------------------------------

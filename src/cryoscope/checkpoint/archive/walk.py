@@ -81,7 +81,8 @@ class Walker:
         if position == 0:
             self.head = block
         if len(block) < BLOCK:
-            self._cut(len(block))
+            if position:
+                self._cut(len(block))
             return STOP
         if block == ZEROS:
             self.is_tar = True
