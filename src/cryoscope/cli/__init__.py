@@ -8,14 +8,17 @@ A command is one module of this package; `COMMANDS` names it with its one line o
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
+from typing import Any
 
 gc.set_threshold(50_000)  # a run makes few cycles: looking for them is a tenth of the start-up
 
 import click  # noqa: E402
 
 from cryoscope import __version__  # noqa: E402
+from cryoscope.errors import Incomplete  # noqa: E402
 
 COMMANDS = {
     "show": "What each checkpoint is: container, image, engine, sizes.",
@@ -52,6 +55,15 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(f"cryoscope.cli.{cmd_name}").command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; click's own ways with Ctrl-C and closed pipes differ between its releases."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Incomplete("interrupted") from None
+        except BrokenPipeError:
+            return _nobody_reads()
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -67,7 +79,7 @@ class LazyGroup(click.Group):
             close = difflib.get_close_matches(args[0], COMMANDS, n=1)
             if not close:
                 raise
-            message = f"{error.message} Did you mean {close[0]}?"
+            message = f"{error.message.rstrip('.')}: did you mean {close[0]}?"
             raise click.UsageError(message, ctx=error.ctx) from None
 
 
@@ -83,15 +95,22 @@ def cryoscope() -> None:
 
 def main() -> None:
     """Run the command line; every error ends as one line of what happened and one of what to do."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cryoscope.main(standalone_mode=False, prog_name="cryoscope")
         sys.stdout.flush()
     except BrokenPipeError:
-        # whoever read the pipe has seen enough; nothing may be flushed into it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = _nobody_reads()
     except BaseException as error:
         from cryoscope.cli.failure import report
 
         code = report(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _nobody_reads() -> int:
+    """Whoever read the pipe has seen enough; nothing may be flushed into it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

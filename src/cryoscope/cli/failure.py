@@ -18,9 +18,11 @@ def report(error: BaseException) -> int:
     if isinstance(error, CryoscopeError):
         say(error)
         return error.exit_code
-    if isinstance(error, click.ClickException):
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
-        return 2 if isinstance(error, click.UsageError) else error.exit_code
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        return _usage(error)
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
@@ -29,6 +31,14 @@ def report(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     return _unexpected(error)
+
+
+def _usage(error: click.ClickException) -> int:
+    """What is wrong with the command line, in the two lines that every error has."""
+    click.echo(escape(f"cryoscope: {error.format_message()}"), err=True)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(escape(f"  `{error.ctx.command_path} --help` shows what there is"), err=True)
+    return error.exit_code
 
 
 def say(error: CryoscopeError, target: str | None = None) -> None:

@@ -64,7 +64,7 @@ def _draw(parts: Sequence[Any], draw: Draw) -> None:
     width = terminal_width()
     for index, part in enumerate(parts):
         if len(parts) > 1 and not hasattr(part, "overview"):
-            click.echo(escape(f"{'' if not index else chr(10)}==> {part.archive} <==").replace("\\n", "\n"))
+            click.echo("\n" * (index > 0) + escape(f"==> {part.archive} <=="))
         for line in draw(part, width):
             click.echo(line)
 

@@ -10,19 +10,27 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
+
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 KEEP_ENTRIES = 500
 """Entries kept, newest first: an index is about 10 kB, one of a million members 60 MB."""
 
 KEEP_BYTES = 256 << 20
+SEAL = 32
+"""Bytes of the digest before each value, which binds it to its key."""
+
 TRIM_EVERY = 16
 """One in so many writes looks whether there is too much."""
 
 
 def default_folder() -> str:
     """`$XDG_CACHE_HOME/cryoscope`, or ~/.cache/cryoscope."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):  # as the specification asks: a relative one would lie beside the evidence
+        base = os.path.join(os.path.expanduser("~"), ".cache")
     return os.path.join(base, "cryoscope", "indexes")
 
 
@@ -35,25 +43,26 @@ class FolderCache:
     def get(self, key: str) -> bytes | None:
         """The value kept under `key`, or None; a file of somebody else is not believed."""
         try:
-            descriptor = os.open(self._path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(self._path(key), READ)
         except OSError:
             return None
         with os.fdopen(descriptor, "rb") as file:
-            facts = os.fstat(file.fileno())
-            if facts.st_uid != os.geteuid() or facts.st_size > KEEP_BYTES:
+            if not _own(os.fstat(descriptor)):
                 return None
-            return file.read()
+            with contextlib.suppress(OSError):
+                return _unsealed(key, file.read(KEEP_BYTES))
+        return None
 
     def put(self, key: str, value: bytes) -> None:
         """Keep `value` under `key`, in place of what was there."""
-        if len(value) > KEEP_BYTES:
+        if len(value) + SEAL > KEEP_BYTES:
             return
         with contextlib.suppress(OSError):
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             descriptor, partial = tempfile.mkstemp(dir=self.folder, prefix=".new-")
             try:
                 with os.fdopen(descriptor, "wb") as file:
-                    file.write(value)
+                    file.write(_seal(key, value) + value)
                 os.replace(partial, self._path(key))
             except OSError:
                 os.unlink(partial)
@@ -89,3 +98,18 @@ class FolderCache:
             if index >= KEEP_ENTRIES or total > KEEP_BYTES:
                 with contextlib.suppress(OSError):
                     os.unlink(path)
+
+
+def _own(facts: os.stat_result) -> bool:
+    """Whether a file can only have been written by this user, and whole."""
+    mine = facts.st_uid == os.geteuid() and not facts.st_mode & 0o022
+    return mine and stat.S_ISREG(facts.st_mode) and facts.st_size <= KEEP_BYTES
+
+
+def _seal(key: str, value: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + b"\0" + value).digest()
+
+
+def _unsealed(key: str, content: bytes) -> bytes | None:
+    value = content[SEAL:]
+    return value if content[:SEAL] == _seal(key, value) else None

@@ -64,7 +64,11 @@ def damage(archive: str, found: list[Damaged]) -> list[DamagedIn]:
     """The damage of one archive for a document."""
     return [
         DamagedIn(
-            archive=archive, part=readable(d.part), problem=readable(d.problem), code=d.code, offset=d.offset
+            archive=readable(archive),
+            part=readable(d.part),
+            problem=readable(d.problem),
+            code=d.code,
+            offset=d.offset,
         )
         for d in found
     ]

@@ -14,6 +14,7 @@ import msgspec
 
 from cryoscope.checkpoint.archive import IndexCache
 from cryoscope.errors import CryoscopeError
+from cryoscope.text import readable
 from cryoscope.workflows.documents import DamagedIn, Document, Part, damage, document
 from cryoscope.workflows.open import Progress, open_checkpoint
 
@@ -62,7 +63,7 @@ def ask(
         try:
             progress = asking.progress(target)
             with open_checkpoint(target, cache=asking.cache, stacks=stacks, progress=progress) as checkpoint:
-                parts.append(question(target, checkpoint, asking.masker))
+                parts.append(question(readable(target), checkpoint, asking.masker))
                 damaged += damage(target, checkpoint.damaged)
         except CryoscopeError as error:
             failures.append((target, error))
@@ -80,7 +81,11 @@ def answer(
 def failure(target: str, error: CryoscopeError) -> DamagedIn:
     """The record of an archive that could not be opened at all."""
     return DamagedIn(
-        archive=target, part="archive", problem=error.message, code=error.code, hint=error.hint or None
+        archive=readable(target),
+        part="archive",
+        problem=readable(error.message),
+        code=error.code,
+        hint=readable(error.hint) or None,
     )
 
 

@@ -205,7 +205,7 @@ def _infos(target: str, images: Any, archive: Archive | None = None) -> tuple[Im
                 description=raw,
             )
         )
-    return ImagesPart(archive=target, images=found), damaged
+    return ImagesPart(archive=readable(target), images=found), damaged
 
 
 def infos(targets: Sequence[str], asking: Asking) -> Answer:

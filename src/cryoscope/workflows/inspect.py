@@ -66,7 +66,7 @@ class Inspection(msgspec.Struct, frozen=True):
             fields["devices"] = checkpoint.devices
             fields["filter_rules"] = checkpoint.filter_rules
         if "mounts" in asked:
-            fields["mounts"] = checkpoint.mounts
+            fields["mounts"] = [masker.mount(mount) for mount in checkpoint.mounts]
         if "stats" in asked:
             fields |= {"statistics": checkpoint.statistics, "dump": checkpoint.dump_log}
         if "metadata" in asked:

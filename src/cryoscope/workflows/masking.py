@@ -19,6 +19,9 @@ from cryoscope.checkpoint.process import Mount, Process, Variable
 
 MASK = "********"
 
+DEEPEST = 60
+"""Levels of JSON that are looked into: engines write under ten."""
+
 TELLING = re.compile(
     r"(?i)pass(?:word|wd|phrase)?|pwd|secret|token|credential|api[-_]?key|access[-_]?key|private[-_]?key"
     r"|auth(?:orization)?|session[-_]?key|signing[-_]?key|encryption[-_]?key|connection[-_]?string|dsn"
@@ -31,7 +34,7 @@ HARMLESS = re.compile(r"(?i)(?:_file|_path|_dir|_ttl|_type|_name|_url|_length|_l
 NAME = r"[A-Za-z0-9_.-]"
 WHOLE_NAME = re.compile(rf"{NAME}++\Z")
 FLAG = re.compile(rf"--?+{NAME}++\Z")
-ASSIGNED = re.compile(rf"(?<!{NAME})({NAME}++)=(?!\"|')([^\s;&|'\"]++)|(?<!{NAME})({NAME}++)=(\"[^\"]*+\"|'[^']*+')")
+ASSIGNED = re.compile(rf"(?<!{NAME})({NAME}++)=((?:\"[^\"]*+\"?+|'[^']*+'?+|[^\s;&|'\"]++)++)")
 OPEN = r'(?<!\\)(?:\\*+)"'
 PLAIN = r'(?:[^"\\]++|\\.)++'
 NESTED = r'(?:[^"\\]++|\\\\\\"|\\[^"])++'
@@ -81,11 +84,10 @@ class Masker:
         return self._keys(text) if "PRIVATE KEY" in text else text
 
     def _assigned(self, match: re.Match[str]) -> str:
-        name, value = match[1] or match[3], match[2] or match[4]
-        if value == MASK or not tells(name):
+        if match[2] == MASK or not tells(match[1]):
             return match[0]
         self.count += 1
-        return f"{name}={MASK}"
+        return f"{match[1]}={MASK}"
 
     def _in_url(self, match: re.Match[str]) -> str:
         self.count += 1
@@ -171,17 +173,19 @@ class Masker:
         name, equals, value = entry.partition("=")
         return f"{name}={self.value(name, value)}" if equals else entry
 
-    def tree(self, value: Any, name: str = "") -> Any:
+    def tree(self, value: Any, name: str = "", depth: int = 0) -> Any:
         """Any JSON value, by the names of its members."""
         if isinstance(value, str):
             return self.value(name, value)
+        if not isinstance(value, dict | list):
+            return value
+        if depth > DEEPEST:
+            return "(nested too deeply to be shown)"
         if isinstance(value, dict):
-            return {key: self.tree(item, str(key)) for key, item in value.items()}
-        if isinstance(value, list):
-            if all(isinstance(item, str) for item in value):
-                return self.arguments(value)
-            return [self.tree(item, name) for item in value]
-        return value
+            return {key: self.tree(item, str(key), depth + 1) for key, item in value.items()}
+        if not tells(name) and all(isinstance(item, str) for item in value):
+            return self.arguments(value)
+        return [self.tree(item, name, depth + 1) for item in value]
 
 
 class Revealing(Masker):

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from cryoscope import limits
 from cryoscope.checkpoint.archive import Archive, Member
-from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.checkpoint.container.dumps import moment_of_ns
 from cryoscope.checkpoint.rootfs.changes import FORMATS
 from cryoscope.errors import CryoscopeError, MemberMissing
 from cryoscope.text import readable, with_bytes
 from cryoscope.workflows.documents import DamagedIn, Part, damage
 from cryoscope.workflows.examine import Answer, Asking, answer
-from cryoscope.workflows.masking import Masker
 from cryoscope.workflows.open import open_at
+
+if TYPE_CHECKING:
+    from cryoscope.checkpoint.checkpoint import Checkpoint
+    from cryoscope.workflows.masking import Masker
 
 BLOCK = 1 << 20
 
@@ -79,7 +81,9 @@ class LogPart(Part, frozen=True, kw_only=True, omit_defaults=True):
 def list_members(target: str, archive: Archive) -> MembersPart:
     """The members of an archive in its order."""
     return MembersPart(
-        archive=target, form=archive.form, members=[_record(member) for member in archive.members.values()]
+        archive=readable(target),
+        form=archive.form,
+        members=[_record(member) for member in archive.members.values()],
     )
 
 
@@ -134,7 +138,7 @@ def log_of(target: str, checkpoint: Checkpoint, masker: Masker, *, of_criu: bool
     size = checkpoint.archive.members[name].size
     start = max(0, size - limits.LOG)
     data = checkpoint.archive.read_at(name, start, min(size, limits.LOG))
-    found = [masker.text(readable(line)) for line in data.splitlines()]
+    found = masker.text("\n".join(readable(line) for line in data.splitlines())).split("\n") if data else []
     shown = found[-lines:] if lines else found
     return LogPart(archive=target, member=name, size=size, skipped=start, lines=shown)
 

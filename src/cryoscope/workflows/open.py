@@ -47,6 +47,8 @@ def open_at(
         source = source_at(target)
     except OSError as error:
         raise unreadable(target, error) from None
+    if target == STANDARD_INPUT:
+        cache = None
     try:
         return open_archive(source, cache=cache, keep=keep, progress=progress)
     except OSError as error:
@@ -95,7 +97,9 @@ def source_at(target: str) -> ByteSource:
             "standard input is a terminal", hint="pipe an archive in, or name a file", code="open.terminal"
         )
     if stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode):
-        return FileSource(f"/proc/self/fd/{sys.stdin.fileno()}")
+        source = FileSource(f"/proc/self/fd/{sys.stdin.fileno()}")
+        source.name = "standard input"
+        return source
     return PipeSource(sys.stdin.buffer, "standard input")
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from cryoscope.checkpoint.overview import Overview, read_overview
 from cryoscope.errors import CryoscopeError, UsageError
+from cryoscope.text import readable
 from cryoscope.workflows.documents import DamagedIn, Part, damage
 from cryoscope.workflows.examine import Answer, Asking, answer
 from cryoscope.workflows.open import STANDARD_INPUT, open_at, source_at, unreadable
@@ -34,7 +35,7 @@ def show(targets: Sequence[str], asking: Asking) -> Answer:
     for target in targets:
         try:
             found, problems = overview(target, asking)
-            parts.append(OverviewPart(archive=target, overview=found))
+            parts.append(OverviewPart(archive=readable(target), overview=found))
             damaged += problems
         except CryoscopeError as error:
             failures.append((target, error))
@@ -116,6 +117,6 @@ def list_folder(folder: str, asking: Asking) -> tuple[Answer, list[str]]:
             else:
                 failures.append((target, error))
             continue
-        parts.append(OverviewPart(archive=target, overview=found))
+        parts.append(OverviewPart(archive=readable(target), overview=found))
         damaged += problems
     return answer("overview", parts, damaged, failures), others

@@ -186,14 +186,14 @@ class Views:
             found.append(ProcessEnvironment(pid=process.pid, comm=process.comm, env=masked))
         return EnvironmentPart(archive=target, processes=found)
 
-    def mounts(self, target: str, checkpoint: Checkpoint, _masker: Masker) -> MountsPart:
+    def mounts(self, target: str, checkpoint: Checkpoint, masker: Masker) -> MountsPart:
         """`mounts`: as created, and as CRIU saw them."""
-        container = checkpoint.container
+        container = masker.container(checkpoint.container)
         return MountsPart(
             archive=target,
             spec=list(container.mounts),
             bind_mounts=list(container.bind_mounts),
-            mounts=checkpoint.mounts,
+            mounts=[masker.mount(mount) for mount in checkpoint.mounts],
         )
 
 

@@ -266,11 +266,10 @@ def show_addresses(words: list[int]) -> list[Any]:
     """One word is IPv4, four are IPv6, each in network byte order as little-endian CRIU reads it."""
     if len(words) not in (1, 4):
         return words
-    from socket import AF_INET, inet_ntop
     from struct import pack
 
     raw = pack(f"<{len(words)}I", *words)
-    return [inet_ntop(AF_INET, raw) if len(words) == 1 else _ipv6(raw)]
+    return [".".join(map(str, raw)) if len(words) == 1 else _ipv6(raw)]
 
 
 def _ipv6(raw: bytes) -> str:
