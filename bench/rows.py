@@ -135,9 +135,14 @@ def decode_rows(bench: Bench) -> Iterator[Row]:
     if not bench.peers.found.get("crit", "").startswith("4.1"):
         note = ""
     ours = bench.cryoscope("decode", KITCHEN_SINK, check=names_all(names))
-    crit, pycriu = _crit_side(bench, images, names), _pycriu_side(bench, images, names)
+    crit = _crit_side(bench, images, names)
     yield Row("decode every image", of, ours, crit, 1 / 20, "wall", limit, note)
-    yield Row("decode every image", of, ours, pycriu, 1 / 1.5, "wall", limit, note)
+    indented = bench.cryoscope("decode", "--pretty", KITCHEN_SINK, check=names_all(names))
+    pycriu = _pycriu_side(bench, "indented", images, names)
+    yield Row("decode every image, indented", of, indented, pycriu, 1 / 1.5, "wall", limit, note)
+    folder = bench.cryoscope("decode", images, check=names_all(names))
+    pycriu = _pycriu_side(bench, "compact", images, names)
+    yield Row("decode every image, compact, both from a folder", of, folder, pycriu, None, "wall", limit, note)
 
 
 def _crit_side(bench: Bench, images: Path, names: list[str]) -> Side:
@@ -148,8 +153,9 @@ def _crit_side(bench: Bench, images: Path, names: list[str]) -> Side:
     return Side("crit show, each image", Command(loop, command.root, command.environment))
 
 
-def _pycriu_side(bench: Bench, images: Path, names: list[str]) -> Side:
-    return bench.peer("pycriu", PROGRAMS / "pycriu_loop.py", images, *names, label="pycriu, one process")
+def _pycriu_side(bench: Bench, style: str, images: Path, names: list[str]) -> Side:
+    program = PROGRAMS / "pycriu_loop.py"
+    return bench.peer("pycriu", program, style, images, *names, label=f"pycriu, one process, {style}")
 
 
 def index_rows(bench: Bench) -> Iterator[Row]:

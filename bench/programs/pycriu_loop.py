@@ -1,7 +1,8 @@
 """pycriu, CRIU's own library, over all images of a folder in one process, as JSON.
 
-Usage: python3 pycriu_loop.py FOLDER NAME...; run by the Python that has pycriu. Prints the images
-decoded and the pages that their pagemaps count on standard error; the JSON goes nowhere.
+Usage: python3 pycriu_loop.py STYLE FOLDER NAME...; run by the Python that has pycriu. STYLE is `indented`,
+as `crit show` prints, or `compact`, which Python's C encoder can do. Prints the images decoded and the
+pages that their pagemaps count on standard error; the JSON goes nowhere.
 """
 
 import json
@@ -16,14 +17,14 @@ def _plain(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def main(folder: str, names: list[str]) -> None:
+def main(style: str, folder: str, names: list[str]) -> None:
     """Decode each image and write its JSON to /dev/null."""
     done = pages = 0
     with open(os.devnull, "w", encoding="utf-8") as out:
         for name in names:
             with open(os.path.join(folder, name), "rb") as handle:
                 image: dict[str, Any] = pycriu.images.load(handle, True)
-            out.write(json.dumps(image, default=_plain))  # the C encoder: indentation would cost it
+            out.write(json.dumps(image, default=_plain, indent=4 if style == "indented" else None))
             done += 1
             if name.startswith("pagemap-") and "shmem" not in name:
                 pages += sum(entry.get("nr_pages", 0) for entry in image["entries"][1:])
@@ -31,4 +32,4 @@ def main(folder: str, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -11,11 +11,13 @@ import click
 import msgspec
 
 from cryoscope.cli import options, output
+from cryoscope.cli.failure import say
 from cryoscope.cli.writing import writing
-from cryoscope.text import escape_json
+from cryoscope.errors import CryoscopeError
+from cryoscope.text import escape_json, readable
 from cryoscope.workflows import images
-from cryoscope.workflows.documents import damage, encode
-from cryoscope.workflows.examine import DAMAGED, Asking
+from cryoscope.workflows.documents import DamagedIn, damage, encode
+from cryoscope.workflows.examine import Asking, exit_code, failure
 from cryoscope.workflows.open import STANDARD_INPUT, open_at
 
 
@@ -45,21 +47,46 @@ def command(
     """
     indent = (path is None and sys.stdout.isatty()) if pretty is None else pretty
     asking = output.asking(no_cache=no_cache)
+    told = Told()
     with writing(path) as file:
-        code = _decode(archives, form, indent and form == "json", asking, file)
+        _decode(archives, form, indent and form == "json", asking, file, told)
+    code = exit_code(told.failures, told.damaged)
     if code:
         raise click.exceptions.Exit(code)
 
 
-def _decode(archives: tuple[str, ...], form: str, pretty: bool, asking: Asking, file: BinaryIO) -> int:
+class Told:
+    """What has gone wrong so far, each part of it said on standard error as it is found."""
+
+    def __init__(self) -> None:
+        self.damaged: list[DamagedIn] = []
+        self.failures: list[tuple[str, CryoscopeError]] = []
+
+    def damage(self, target: str, found: images.Decoded) -> None:
+        records = damage(target, found.damaged)
+        output.name_damage(records)
+        self.damaged += records
+
+    def failure(self, target: str, error: CryoscopeError) -> None:
+        say(error, target)
+        self.failures.append((target, error))
+        self.damaged.append(failure(target, error))
+
+
+def _decode(
+    archives: tuple[str, ...], form: str, pretty: bool, asking: Asking, file: BinaryIO, told: Told
+) -> None:
     if len(archives) == 1 and form == "json":
         found = _single(archives[0], asking, pretty)
         if found is not None:
             file.write(escape_json(found.text) + b"\n")
-            return _complain(archives[0], found)
-    if form == "jsonl":
-        return max([_lines(target, asking, file) for target in archives])
-    return _document(archives, asking, file, pretty)
+            told.damage(archives[0], found)
+            return
+    if form == "json":
+        _document(archives, asking, file, pretty, told)
+        return
+    for target in archives:
+        _lines(target, asking, file, told)
 
 
 def _single(target: str, asking: Asking, pretty: bool) -> images.Decoded | None:
@@ -68,47 +95,40 @@ def _single(target: str, asking: Asking, pretty: bool) -> images.Decoded | None:
     return images.decode_member(target, asking, pretty=pretty) if images.SEPARATOR in target else None
 
 
-def _lines(target: str, asking: Asking, file: BinaryIO) -> int:
+def _images(target: str, asking: Asking, told: Told) -> Iterator[images.Decoded]:
+    """The images of a target; what keeps them from being read is told."""
+    try:
+        single = _single(target, asking, pretty=False)
+        if single is not None:
+            yield single
+            return
+        with open_at(target, cache=asking.cache, progress=asking.progress(target)) as archive:
+            yield from images.decode_all(archive)
+    except CryoscopeError as error:
+        told.failure(target, error)
+
+
+def _lines(target: str, asking: Asking, file: BinaryIO, told: Told) -> None:
     """One line an image: its archive, its name, and the image itself."""
-    code = 0
-    for found in _images(target, asking):
+    for found in _images(target, asking, told):
         if found.text:
-            head = encode({"archive": target, "image": found.name}, indent=0)
+            head = encode({"archive": readable(target), "image": readable(found.name)}, indent=0)
             file.write(head[:-1] + b"," + escape_json(found.text)[1:] + b"\n")
-        code = max(code, _complain(target, found))
-    return code
+        told.damage(target, found)
 
 
-def _images(target: str, asking: Asking) -> Iterator[images.Decoded]:
-    single = _single(target, asking, pretty=False)
-    if single is not None:
-        yield single
-        return
-    with open_at(target, cache=asking.cache, progress=asking.progress(target)) as archive:
-        yield from images.decode_all(archive)
-
-
-def _document(archives: tuple[str, ...], asking: Asking, file: BinaryIO, pretty: bool) -> int:
+def _document(archives: tuple[str, ...], asking: Asking, file: BinaryIO, pretty: bool, told: Told) -> None:
     """All images of all archives, written as they are decoded: memory holds one image."""
-    code, damaged = 0, []
     file.write(b'{"schema":"cryoscope.decoded/1","archives":[')
     for index, target in enumerate(archives):
-        file.write(b"," * (index > 0) + b'{"archive":' + encode(target, indent=0) + b',"images":{')
-        first = True
-        for found in _images(target, asking):
-            damaged += damage(target, found.damaged)
-            code = max(code, _complain(target, found))
+        name = encode(readable(target), indent=0)
+        file.write(b"," * (index > 0) + b'{"archive":' + name + b',"images":{')
+        before = b"\n"
+        for found in _images(target, asking, told):
+            told.damage(target, found)
             if found.text:
                 text = msgspec.json.format(found.text, indent=2) if pretty else found.text
-                file.write(
-                    (b"\n" if first else b",\n") + encode(found.name, indent=0) + b":" + escape_json(text)
-                )
-                first = False
+                file.write(before + encode(readable(found.name), indent=0) + b":" + escape_json(text))
+                before = b",\n"
         file.write(b"}}")
-    file.write(b'],"damaged":' + encode(damaged, indent=0) + b"}\n")
-    return code
-
-
-def _complain(target: str, found: images.Decoded) -> int:
-    output.name_damage(damage(target, found.damaged))
-    return DAMAGED if found.damaged else 0
+    file.write(b'],"damaged":' + encode(told.damaged, indent=0) + b"}\n")

@@ -26,8 +26,13 @@ def writing(path: str | None, *, append: bool = False) -> Iterator[BinaryIO]:
         descriptor = os.open(path, os.O_WRONLY | flags | os.O_CLOEXEC, PRIVATE)
     except FileExistsError:
         raise UsageError(f"{path} is there already", hint="name a new file", code="write.exists") from None
-    with os.fdopen(descriptor, "wb") as file:
-        yield file
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+    except BaseException:
+        if not append:  # half a file must not look like a whole one
+            os.unlink(path)
+        raise
 
 
 def new_folder(path: str) -> None:

@@ -6,6 +6,10 @@ from cryoscope.report.table import shorten
 from cryoscope.text import escape
 
 
+DEEPEST = 24
+"""Levels that are drawn each further to the right; a chain of a million parents stays readable."""
+
+
 class Outline:
     """One line and the outlines below it."""
 
@@ -27,10 +31,11 @@ class Outline:
     def lines(self, width: int | None = None) -> list[str]:
         """The outline as lines of at most `width` columns; uncut without."""
         found = [self.text]
+        room = 4 * DEEPEST if width is None else min(4 * DEEPEST, width // 2)
         waiting = [(child, "", index == 0) for index, child in enumerate(reversed(self.children))]
         while waiting:
             outline, rails, last = waiting.pop()
             found.append(rails + ("└── " if last else "├── ") + outline.text)
-            below = rails + ("    " if last else "│   ")
+            below = rails + ("    " if last else "│   ") if len(rails) < room else rails
             waiting += [(child, below, index == 0) for index, child in enumerate(reversed(outline.children))]
         return [shorten(line, width) if width is not None else line for line in found]

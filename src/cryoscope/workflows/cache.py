@@ -64,9 +64,9 @@ class FolderCache:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(_seal(key, value) + value)
                 os.replace(partial, self._path(key))
-            except OSError:
+            except BaseException:
                 os.unlink(partial)
-                return
+                raise
             if int.from_bytes(hashlib.sha256(key.encode()).digest()[:2]) % TRIM_EVERY == 0:
                 self._trim()
 
