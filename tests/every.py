@@ -1,0 +1,54 @@
+"""Every command in every format, and what must be true of whatever any of them prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from cryoscope.text import UNSAFE
+from forked import Ran
+
+TABLES = ("show", "ps", "env", "files", "sockets", "maps", "mounts", "log", "ls", "info")
+MEMORY = 400 * 1024
+"""KiB that no run on any archive may need."""
+
+
+def commands(*targets: str, everything: bool = True) -> list[list[str]]:
+    """Command lines that ask everything of some archives; else each command in one format."""
+    forms = {name: ("table", "json", "jsonl") for name in TABLES} | {"inspect": ("tree", "json", "jsonl")}
+    forms["ps"] = ("table", "tree", "json", "jsonl")
+    more = {"sockets": ["--queues"], "inspect": ["--all"]}
+    found = [
+        [name, *more.get(name, []), "-f", form, *targets]
+        for name, choices in forms.items()
+        for form in (choices if everything else choices[:1])
+    ]
+    found += [["log", "--criu", *targets], ["decode", *targets]]
+    if everything:
+        found += [["decode", "-f", "jsonl", *targets], ["decode", "--pretty", *targets]]
+    return found
+
+
+def raw_controls(output: bytes) -> list[str]:
+    """Characters in an output that a terminal would obey, but for the ends of lines and `env`'s tabs."""
+    return sorted({c for c in UNSAFE.findall(output.decode("utf-8")) if c not in "\n\t"})
+
+
+def check(ran: Ran, codes: Sequence[int] = (0, 1, 2, 3)) -> None:
+    """No crash, no hang, no flood, nothing a terminal obeys, whatever was in the archive."""
+    assert ran.code in codes, ran
+    for said in (b"Traceback", b"internal error", b"Timeout ("):
+        assert said not in ran.err, ran
+    assert raw_controls(ran.out + ran.err) == [], ran
+    assert ran.rss < MEMORY, (ran.rss, ran)
+    form = _form(ran.arguments)
+    if form == "json" and ran.out:
+        json.loads(ran.out)
+    elif form == "jsonl":
+        assert all(isinstance(json.loads(line), dict) for line in ran.out.splitlines()), ran
+
+
+def _form(arguments: Sequence[str]) -> str | None:
+    if "-f" in arguments:
+        return arguments[arguments.index("-f") + 1]
+    return "json" if arguments[0] == "decode" else None
