@@ -14,6 +14,7 @@
     ├── Refused                     refused before anything started (exit code 4)
     └── Incomplete                  stopped half-way (exit code 5)
 
+A message does not repeat the name of the archive, which whoever opened it knows and prints before it.
 A damaged part of an archive is no error: it is a `Damaged` record beside what could be read.
 """
 

@@ -21,7 +21,7 @@ from cryoscope.checkpoint.criu.names import MARCHES, named
 from cryoscope.checkpoint.layout import LOGS, images_prefix
 from cryoscope.checkpoint.memory import AddressSpace, PageIndex
 from cryoscope.checkpoint.memory.pages import guess_page_size
-from cryoscope.checkpoint.memory.vma import Vma, damaged_vmas, vmas_of
+from cryoscope.checkpoint.memory.vma import Vma, vmas_of
 from cryoscope.checkpoint.overview import Overview, overview_of
 from cryoscope.checkpoint.process import Descriptor, FileTable, Mount, Namespace, Process, Variable
 from cryoscope.checkpoint.process.descriptors import Describer
@@ -255,24 +255,40 @@ class Checkpoint:
         mm = self.images.first(f"mm-{pid}.img")
         if mm is None:
             return None
-        bad = damaged_vmas(mm)
-        if bad:
-            self._own.append(Damaged(f"mm-{pid}.img", f"{bad} mappings end before they start", "memory.vma"))
         own = PageIndex(self.images, f"pagemap-{pid}.img", self.page_size)
         return AddressSpace(self._vmas(pid, mm), own, self._shared_object, self.page_size)
 
     def _vmas(self, pid: int, mm: Any) -> list[Vma]:
-        """Mappings of a process; those of a memfd refer to its file, whose object holds the pages."""
-        found = vmas_of(mm, self.files.path, self.page_size)
-        old = self.images.messages(f"vmas-{pid}.img")
-        if old and not found:
-            found = vmas_of(_OldVmas(old), self.files.path, self.page_size)
-        return [
-            msgspec.structs.replace(vma, shmid=self.files.shmid(vma.shmid or 0))
-            if vma.kind == "memfd"
-            else vma
-            for vma in found
-        ]
+        """Mappings of a process, each shared one with the object that it shows."""
+        entries = mm if mm.vmas else _OldVmas(self.images.messages(f"vmas-{pid}.img"), mm)
+        found = vmas_of(entries, self.files.path, self.page_size)
+        bad = len(entries.vmas) - len(found)
+        if bad:
+            problem = f"{bad} mappings are left out: they end before they start, or begin inside another"
+            self._own.append(Damaged(f"mm-{pid}.img", problem, "memory.vma"))
+        return [self._with_object(vma) for vma in found]
+
+    def _with_object(self, vma: Vma) -> Vma:
+        """A mapping as /proc/PID/maps shows it, where that takes the tables of files and segments."""
+        if vma.kind == "memfd":
+            return self._memfd(vma, vma.shmid or 0)
+        if vma.kind == "sysv-shm" and vma.shmid in self._segments:
+            return msgspec.structs.replace(vma, path=f"/SYSV{self._segments[vma.shmid]:08x}", deleted=True)
+        return vma
+
+    def _memfd(self, vma: Vma, file_id: int) -> Vma:
+        """The mapping refers to a file, whose object holds the pages.
+
+        The kernel keeps shared anonymous memory as a file named /dev/zero, and CRIU as a memfd.
+        """
+        anonymous = self.files.memfd_name(file_id) == b"/dev/zero" and vma.perms.endswith("s")
+        changes = {"kind": "shared-anon", "path": "/dev/zero"} if anonymous else {}
+        return msgspec.structs.replace(vma, shmid=self.files.shmid(file_id), **changes)
+
+    @cached_property
+    def _segments(self) -> dict[int, int]:
+        """Keys of the System V shared memory segments by their numbers."""
+        return {found.id: int(found.key, 16) for found in self.ipc if found.kind == "shm"}
 
     def _shared_object(self, shmid: int) -> PageIndex | None:
         if shmid not in self._shared:
@@ -304,7 +320,8 @@ class Orphan(NamedTuple):
 
 
 class _OldVmas:
-    """The entries of a vmas-<pid>.img in the shape of a `mm_entry`."""
+    """The entries of a vmas-<pid>.img in the shape of a `mm_entry`: CRIU wrote them apart before 1.3."""
 
-    def __init__(self, vmas: list[Any]) -> None:
+    def __init__(self, vmas: list[Any], mm: Any) -> None:
         self.vmas = vmas
+        self.mm_start_stack = mm.mm_start_stack

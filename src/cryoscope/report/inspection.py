@@ -53,6 +53,7 @@ def _container(root: Outline, c: Any) -> None:
     for name, values in (
         ("Labels", c.labels),
         ("Annotations", c.annotations),
+        ("Image annotations", c.image_annotations),
         (f"Only {c.engine} says", c.facts),
     ):
         _mapping(section, name, values)

@@ -45,9 +45,7 @@ IN_JSON = re.compile(
     rf'(?:(")({PLAIN})|(\\++")({NESTED}))',
     re.DOTALL,
 )
-KEY_IN_JSON = re.compile(
-    rf'({OPEN}({NAME}++)\\*+"\s*+:\s*+)(?:(")({PLAIN})|(\\++")({NESTED}))', re.DOTALL
-)
+KEY_IN_JSON = re.compile(rf'({OPEN}({NAME}++)\\*+"\s*+:\s*+)(?:(")({PLAIN})|(\\++")({NESTED}))', re.DOTALL)
 IN_URL = re.compile(
     r"((?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,20}+://[^\s/:@]{0,256}+:)([^\s/@]{1,1024}+)(@)"
 )

@@ -172,7 +172,6 @@ def test_garbage_behind_the_compressed_stream(samples: Samples, packer: str) -> 
 def test_no_archive(data: bytes, message: str) -> None:
     with pytest.raises(ArchiveError, match=message) as caught:
         open_archive(BytesSource(data, "thing"))
-    assert caught.value.message.startswith("thing")
     assert caught.value.hint
     assert "\n" not in caught.value.message
 

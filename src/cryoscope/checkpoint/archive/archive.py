@@ -164,14 +164,14 @@ class Archive:
         member = self._readable(name)
         if member.size > limit and not partial:
             raise MemberTooLarge(
-                f"{self.name}: {name} has {member.size} bytes, more than the {limit} that are read at once",
+                f"{name} has {member.size} bytes, more than the {limit} that are read at once",
                 hint="read it in parts",
             )
         wanted = min(member.size, limit)
         data = self._contents.read(member, 0, wanted)
         if len(data) < wanted and not partial:
             raise ArchiveError(
-                f"{self.name}: {name} is cut short: {len(data)} of {member.size} bytes are there",
+                f"{name} is cut short: {len(data)} of {member.size} bytes are there",
                 hint="take the archive again if the container still runs; what is there can be read in part",
                 code="archive.truncated",
             )
@@ -194,9 +194,9 @@ class Archive:
     def _readable(self, name: str) -> Member:
         member = self._members.get(name)
         if member is None:
-            raise MemberMissing(f"{self.name} has no member {name}")
+            raise MemberMissing(f"there is no member {name}")
         if member.type not in READABLE:
-            raise ArchiveError(f"{self.name}: {name} is {NAMED[member.type]}", code="archive.not-a-file")
+            raise ArchiveError(f"{name} is {NAMED[member.type]}", code="archive.not-a-file")
         return member
 
     # --- parents --------------------------------------------------------------------------

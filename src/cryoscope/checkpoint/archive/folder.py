@@ -65,11 +65,11 @@ class FolderContents:
         try:
             descriptor = self._open_in(folder, last)
         except OSError as error:
-            raise ArchiveError(f"{self._name}/{name} cannot be opened: {error.strerror}") from error
+            raise ArchiveError(f"{name} cannot be opened: {error.strerror}") from error
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             return descriptor
         os.close(descriptor)
-        raise ArchiveError(f"{self._name}/{name} is no regular file", code="archive.not-a-file")
+        raise ArchiveError(f"{name} is no regular file", code="archive.not-a-file")
 
     def _open_in(self, folder: str, name: str) -> int:
         here = self.root

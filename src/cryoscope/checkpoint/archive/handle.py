@@ -44,7 +44,7 @@ class MemberFile(io.RawIOBase):
         data = self._archive.read_at(self._member.name, self._at, len(view))
         if not data and len(view) and self._at < self._member.size:
             raise ArchiveError(
-                f"{self._archive.name}: {self._member.name} is cut short at byte {self._at}",
+                f"{self._member.name} is cut short at byte {self._at}",
                 hint="read it in part, or take the archive again",
                 code="archive.truncated",
             )

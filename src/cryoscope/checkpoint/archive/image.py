@@ -131,7 +131,7 @@ def open_image(base: Archive, open_tar: OpenTar) -> Archive | None:
             return _archive(base, image, candidate, report)
     problem = f" ({report.records[0].part}: {report.records[0].problem})" if report.records else ""
     raise ArchiveError(
-        f"{base.name} is a container image without a checkpoint{problem}",
+        f"is a container image without a checkpoint{problem}",
         hint="give an image made of a checkpoint (podman --create-image, checkpointctl build)",
         code="archive.no-checkpoint",
     )

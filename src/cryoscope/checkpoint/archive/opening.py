@@ -40,7 +40,7 @@ class Opener:
         """Any tar, compressed or not; on an error the source is closed."""
         try:
             if nesting > limits.NESTING:
-                raise ArchiveError(f"{source.name} lies in too many archives", code="limit.nesting")
+                raise ArchiveError("lies in too many archives", code="limit.nesting")
             head = source.read_at(0, BLOCK)
             codec = sniff(head)
             if codec or source.size is None:
@@ -176,10 +176,10 @@ def _demand(archive: Archive, walker: Walker, head: bytes, codec: str | None = N
         return
     if archive.damaged and (walker.is_tar or codec):
         first = archive.damaged[0]
-        raise ArchiveError(f"{archive.name}: {first.problem}", hint=HINT, code=first.code)
+        raise ArchiveError(first.problem, hint=HINT, code=first.code)
     if walker.is_tar:
         return
     if not head:
-        raise ArchiveError(f"{archive.name} is empty", hint=HINT, code="archive.empty")
+        raise ArchiveError("is empty", hint=HINT, code="archive.empty")
     packed = f"decompresses ({codec}) to" if codec else "is"
-    raise ArchiveError(f"{archive.name} {packed} no archive: expected {EXPECTED}; {looks(head)}", hint=HINT)
+    raise ArchiveError(f"{packed} no archive: expected {EXPECTED}; {looks(head)}", hint=HINT)

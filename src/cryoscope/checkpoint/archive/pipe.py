@@ -27,7 +27,7 @@ class PipeSource:
         try:
             return self._tape.read(offset, length)
         except ReadOnce as error:
-            raise ReadOnce(f"{self.name}: {error.message}", hint=error.hint) from None
+            raise ReadOnce(error.message, hint=error.hint) from None
 
     def fingerprint(self) -> str | None:
         return None
@@ -42,4 +42,4 @@ def _blocks(read: Callable[[int], bytes], name: str) -> Iterator[bytes]:
         while block := read(BLOCK):
             yield block
     except (OSError, ValueError) as error:
-        raise ArchiveError(f"{name} cannot be read: {error}", code="archive.io") from error
+        raise ArchiveError(f"cannot be read: {error}", code="archive.io") from error

@@ -97,7 +97,7 @@ def pread(descriptor: int, offset: int, length: int, name: str) -> bytes:
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ArchiveError(
-            f"{name} cannot be read at byte {offset}: {reason}",
+            f"cannot be read at byte {offset}: {reason}",
             hint="is the disk whole and the file still open?",
             code="archive.io",
         ) from error

@@ -91,7 +91,7 @@ class Stream:
     def _pass(self, offset: int, end: int) -> bytes:
         """Bytes at `offset` that are not in memory (yet), up to the next place that matters."""
         if self._asking:
-            raise ReadOnce(f"{self.name}: byte {offset} is not in memory while the archive streams by")
+            raise ReadOnce(f"byte {offset} is not in memory while the archive streams by")
         self._settle(offset)
         if kept := self._hoard.find(offset, end - offset):
             return kept
@@ -105,7 +105,7 @@ class Stream:
     def _tape_at(self, offset: int) -> BlockTape:
         if self._restart is None:
             raise ReadOnce(
-                f"{self.name}: byte {offset} went by in the pipe and was not kept",
+                f"byte {offset} went by in the pipe and was not kept",
                 hint="save the archive to a file and give that",
             )
         if self._tape is None or offset < self._tape.start:

@@ -68,7 +68,8 @@ class Container(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `engine` is podman, cri-o, containerd, docker or criu, and `engine_evidence` what in the
     archive told so.  Times are RFC 3339 in UTC; `checkpointed_from` says where that time is from
-    where the engine did not record it.
+    where the engine did not record it.  `image_annotations` are those of the OCI image that the
+    checkpoint came in.
     """
 
     engine: str
@@ -93,5 +94,6 @@ class Container(msgspec.Struct, frozen=True, omit_defaults=True):
     bind_mounts: list[BindMount] = []
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+    image_annotations: dict[str, str] = {}
     log_path: str | None = None
     facts: dict[str, Any] = {}

@@ -33,6 +33,7 @@ def describe(dumps: Dumps) -> dict[str, Any]:
     labels = string_map(dumps.take(STATUS, "labels", kind=dict))
     found = kubernetes_config(dumps)
     return found | {
+        "id": found["id"] or _native_id(dumps),
         "name": dumps.annotation(OWN + "container-name")
         or dumps.text(STATUS, "metadata", "name")
         or found["name"],
@@ -58,6 +59,12 @@ def host_mounts(dumps: Dumps) -> list[SpecMount]:
         )
         for mount in objects(dumps.take(STATUS, "mounts", kind=list))
     ]
+
+
+def _native_id(dumps: Dumps) -> str | None:
+    """The id of a container that `ctr` made: the end of its cgroup path `/NAMESPACE/ID`."""
+    path = dumps.text("spec.dump", "linux", "cgroupsPath") or ""
+    return path.rpartition("/")[2] or None
 
 
 def _pod(dumps: Dumps, labels: dict[str, str]) -> Pod | None:

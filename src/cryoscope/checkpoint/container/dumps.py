@@ -18,6 +18,9 @@ from cryoscope.errors import CryoscopeError, Damaged
 
 T = TypeVar("T")
 
+SPEC_IN_ANY = "config.proto"
+"""The runtime spec as `ctr container checkpoint` keeps it: JSON in a protobuf Any."""
+
 GO_ZERO_TIME = "0001-01-01T00:00:00"
 
 
@@ -31,8 +34,14 @@ class Dumps:
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._read:
-            self._read[name] = self._load(name) if name in self.archive else None
+            self._read[name] = self._load(name) if self._member(name) else None
         return self._read[name]
+
+    def _member(self, name: str) -> str | None:
+        """The archive's member that holds a file: `ctr` wraps the spec in a protobuf message."""
+        if name in self.archive:
+            return name
+        return SPEC_IN_ANY if name == "spec.dump" and SPEC_IN_ANY in self.archive else None
 
     def take(self, name: str, *path: str | int, kind: type[T]) -> T | None:
         """The value at `path` in file `name` if it is there and of type `kind`."""
@@ -47,13 +56,38 @@ class Dumps:
         return self.text("spec.dump", "annotations", key)
 
     def _load(self, name: str) -> Any:
+        member = self._member(name) or name
         try:
-            return msgspec.json.decode(self.archive.read(name, limit=limits.JSON_DOCUMENT))
+            data = self.archive.read(member, limit=limits.JSON_DOCUMENT)
+            return msgspec.json.decode(any_value(data) if member == SPEC_IN_ANY else data)
         except CryoscopeError as error:
             self.damaged.append(Damaged(name, error.message, error.code))
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             self.damaged.append(Damaged(name, f"is not valid JSON: {error}", "container.json"))
         return None
+
+
+def any_value(data: bytes) -> bytes:
+    """The payload of a protobuf Any (google/protobuf/any.proto): field 2; empty if there is none."""
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        length, at = _varint(data, at)
+        if tag & 7 != 2:  # both fields of an Any have a length; anything else is none
+            break
+        if tag >> 3 == 2:
+            return data[at : at + length]
+        at += length
+    return b""
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for index, byte in enumerate(data[at : at + 10]):
+        value |= (byte & 0x7F) << 7 * index
+        if byte < 0x80:
+            return value, at + index + 1
+    return 0, len(data)
 
 
 def take(document: Any, *path: str | int, kind: type[T]) -> T | None:

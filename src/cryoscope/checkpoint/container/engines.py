@@ -23,6 +23,8 @@ def describe(dumps: Dumps, *, images_prefix: str) -> Container:
             continue
         if evidence is not None:
             fields = common(dumps) | _known(engine.describe(dumps))
+            if dumps.archive.annotations:
+                fields["image_annotations"] = dict(dumps.archive.annotations)
             if not fields.get("checkpointed"):
                 fields |= _time_of_images(dumps, images_prefix)
             return Container(engine=engine.NAME, engine_evidence=evidence, **fields)

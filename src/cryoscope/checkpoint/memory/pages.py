@@ -7,14 +7,15 @@ leads to holds the pages flagged so.
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from cryoscope import limits
 from cryoscope.checkpoint.criu import pagemap
 from cryoscope.checkpoint.criu.imageset import ImageSet
-from cryoscope.errors import CryoscopeError, LimitExceeded
+from cryoscope.errors import CryoscopeError, Damaged
 
 COLUMNS_FROM = 256 * limits.KIB
 """Bytes of a pagemap above which numpy's start-up time is earned back."""
@@ -93,16 +94,43 @@ class PageIndex:
 
     def _fill(self, data: bytes) -> None:
         if len(data) > COLUMNS_FROM:
-            columns = pagemap.columns(data, page_size=self.page_size, name=self.name)
+            columns = pagemap.columns(data, page_size=self.page_size, name=self._image)
             self.vaddr, self.count = columns.vaddr, columns.pages
             self.flags, self.offset = columns.flags, columns.offset
             self.images.damaged.extend(columns.damaged)
-            return
-        rows = list(pagemap.entries(data, page_size=self.page_size, name=self.name))
-        self.vaddr = [row.vaddr for row in rows]
-        self.count = [row.pages for row in rows]
-        self.flags = [row.flags for row in rows]
-        self.offset = [row.offset for row in rows]
+            in_order = bool((self.vaddr[:-1] + self.count[:-1] * self.page_size <= self.vaddr[1:]).all())
+        else:
+            damaged = self.images.damaged
+            self._take(pagemap.entries(data, page_size=self.page_size, name=self._image, damaged=damaged))
+            ends = (at + count * self.page_size for at, count in zip(self.vaddr, self.count, strict=True))
+            in_order = all(map(operator.le, ends, self.vaddr[1:]))
+        if not in_order:
+            self._put_in_order()
+
+    @property
+    def _image(self) -> str:
+        return self.images.member(self.name) or self.name
+
+    def _take(self, rows: Iterable[tuple[int, int, int, int]]) -> None:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        self.vaddr, self.count, self.flags, self.offset = columns or ([], [], [], [])
+
+    def _put_in_order(self) -> None:
+        """CRIU writes entries by address, apart; of others' overlaps the one that begins lower counts."""
+        problem = "its entries overlap or are not in the order of their addresses"
+        self.images.damaged.append(Damaged(self._image, problem, "memory.pagemap-order"))
+        columns = (self.vaddr, self.count, self.flags, self.offset)
+        rows = zip(*([int(value) for value in column] for column in columns), strict=True)
+        self._take(self._without_overlaps(sorted(rows, key=operator.itemgetter(0))))
+
+    def _without_overlaps(self, rows: list[tuple[int, int, int, int]]) -> Iterator[tuple[int, int, int, int]]:
+        end = 0
+        for vaddr, count, flags, offset in rows:
+            skipped = -(-max(0, end - vaddr) // self.page_size)
+            if skipped < count:
+                away = skipped * self.page_size
+                yield vaddr + away, count - skipped, flags, offset + away if offset >= 0 else -1
+                end = vaddr + count * self.page_size
 
     def __len__(self) -> int:
         return len(self.vaddr)
@@ -144,8 +172,6 @@ class PageIndex:
 
     def _in_parent(self, low: int, high: int) -> Iterator[Extent]:
         position = low
-        if self.depth >= limits.PARENTS:
-            raise LimitExceeded(f"{self.name}: more than {limits.PARENTS} parents", code="limit.parents")
         if self.parent is not None:
             for extent in self.parent.extents(low, high):
                 if extent.start > position:

@@ -9,17 +9,26 @@ from typing import NamedTuple
 import msgspec
 
 from cryoscope import limits
-from cryoscope.checkpoint.criu.imageset import ImageSet
 from cryoscope.checkpoint.memory.pages import Extent, PageIndex, State, present_bytes
-from cryoscope.checkpoint.memory.vma import ANON_PRIVATE, Vma
+from cryoscope.checkpoint.memory.vma import Vma
 from cryoscope.errors import LimitExceeded, MemoryMissing
 
 WHY_MISSING = {
-    State.FILE: ("a clean page of a file, which CRIU does not dump", "take it from the container's image"),
+    State.FILE: (
+        "a page that only the mapped file holds",
+        "look for the file in the rootfs diff, in volumes or devshm-checkpoint.tar, or in the image",
+    ),
     State.LAZY: ("left on the source host by a lazy dump", "it is lost unless the page server kept it"),
-    State.UNKNOWN: ("not in this checkpoint nor in its parents", "put the parent folder back beside it"),
+    State.UNKNOWN: (
+        "not in this checkpoint nor in its parents",
+        "put the parent folder back beside it; guard pages, vvar and vsyscall are in no checkpoint",
+    ),
     State.UNMAPPED: ("not mapped in this process", "`cryoscope maps` lists what is mapped"),
 }
+
+
+ANONYMOUS = ("anon", "heap", "stack", "shadow-stack")
+"""Kinds of which CRIU dumps every page that was ever touched."""
 
 
 class Run(NamedTuple):
@@ -35,6 +44,14 @@ class Run(NamedTuple):
     offset: int = -1
 
 
+class Piece(NamedTuple):
+    """A part of a mapping that no other overlaps."""
+
+    start: int
+    end: int
+    vma: Vma
+
+
 class AddressSpace:
     """What one process could see: its mappings, counted page by page, and their contents.
 
@@ -48,8 +65,9 @@ class AddressSpace:
         self.own = own
         self.page_size = page_size
         self._shared = shared
-        self._starts = [vma.start for vma in vmas]
         self._bare = vmas
+        self._pieces = pieces_of(vmas)
+        self._starts = [piece.start for piece in self._pieces]
         self._counted: list[Vma] | None = None
 
     @property
@@ -61,22 +79,26 @@ class AddressSpace:
 
     def find(self, address: int) -> Vma | None:
         """The mapping that holds `address`."""
+        piece = self._piece(address)
+        return piece.vma if piece is not None else None
+
+    def _piece(self, address: int) -> Piece | None:
         index = bisect_right(self._starts, address) - 1
-        if index >= 0 and address < self._bare[index].end:
-            return self._bare[index]
+        if index >= 0 and address < self._pieces[index].end:
+            return self._pieces[index]
         return None
 
     def extents(self, start: int, length: int) -> Iterator[Extent]:
         """What is known of `start` and `length` bytes on, without a gap, in address order."""
         position, end = start, start + length
         while position < end:
-            vma = self.find(position)
-            if vma is None:
+            piece = self._piece(position)
+            if piece is None:
                 stop = min(end, self._next_start(position))
                 yield Extent(position, stop - position, State.UNMAPPED)
             else:
-                stop = min(end, vma.end)
-                yield from self._within(vma, position, stop)
+                stop = min(end, piece.end)
+                yield from self._within(piece.vma, position, stop)
             position = stop
 
     def runs(self, start: int, length: int) -> Iterator[Run]:
@@ -103,7 +125,9 @@ class AddressSpace:
         for extent in self.extents(start, min(length, limits.MEMORY_READ)):
             if extent.state in WHY_MISSING:
                 break
-            pieces.append(self._bytes(extent))
+            pieces.append(self._stored(extent))
+            if len(pieces[-1]) < extent.length:
+                break
         return b"".join(pieces)
 
     def _bytes(self, extent: Extent) -> bytes:
@@ -112,9 +136,7 @@ class AddressSpace:
             raise MemoryMissing(
                 f"memory at {extent.start:#x} is missing: {why}", hint=cure, code=f"memory.{extent.state}"
             )
-        if extent.images is None:
-            return bytes(extent.length)
-        data = self._stored(extent.images, extent)
+        data = self._stored(extent)
         if len(data) < extent.length:
             raise MemoryMissing(
                 f"memory at {extent.start + len(data):#x} is missing: {extent.member} ends too early",
@@ -124,19 +146,20 @@ class AddressSpace:
         return data
 
     @staticmethod
-    def _stored(images: ImageSet, extent: Extent) -> bytes:
-        member = images.member(extent.member)
-        return images.archive.read_at(member, extent.offset, extent.length) if member else b""
+    def _stored(extent: Extent) -> bytes:
+        """Bytes of pages that are known, fewer where the archive is cut short."""
+        if extent.images is None:
+            return bytes(extent.length)
+        member = extent.images.member(extent.member)
+        return extent.images.archive.read_at(member, extent.offset, extent.length) if member else b""
 
     def _next_start(self, position: int) -> int:
         index = bisect_right(self._starts, position)
-        return self._starts[index] if index < len(self._starts) else 1 << 64
+        return self._starts[index] if index < len(self._starts) else position + (1 << 64)
 
     def _within(self, vma: Vma, start: int, end: int) -> Iterator[Extent]:
         absent, position = self._absent(vma), start
         for extent in self._held(vma, start, end):
-            if extent.start < position:  # entries of a damaged pagemap may overlap
-                continue
             if extent.start > position:
                 yield Extent(position, extent.start - position, absent)
             yield extent
@@ -162,9 +185,32 @@ class AddressSpace:
             return State.FILE
         if vma.object_id is not None:
             return State.ZERO if self._shared(vma.object_id) is not None else State.UNKNOWN
-        return State.ZERO if vma.status & ANON_PRIVATE and vma.kind not in ("vvar", "vdso") else State.UNKNOWN
+        return State.ZERO if vma.kind in ANONYMOUS else State.UNKNOWN
 
     def _count(self, vma: Vma) -> Vma:
-        found = present_bytes(self._within(vma, vma.start, vma.end))
+        whole = self._within(vma, vma.start, vma.end)
+        found = present_bytes(whole if vma.kind == "guard" else self.extents(vma.start, vma.size))
         counted = {state: -(-size // self.page_size) for state, size in found.items()}
         return msgspec.structs.replace(vma, **counted)
+
+
+def pieces_of(vmas: list[Vma]) -> list[Piece]:
+    """The mappings in pieces that do not overlap: guards lie inside others and cut them."""
+    guards = [vma for vma in vmas if vma.kind == "guard"]
+    starts = [guard.start for guard in guards]
+    found = [Piece(guard.start, guard.end, guard) for guard in guards]
+    for vma in vmas:
+        if vma.kind != "guard":
+            first = max(0, bisect_right(starts, vma.start) - 1)
+            found += _between(vma, guards[first : bisect_right(starts, vma.end)])
+    return sorted(found, key=lambda piece: piece.start)
+
+
+def _between(vma: Vma, guards: list[Vma]) -> Iterator[Piece]:
+    position: int = vma.start
+    for guard in guards:
+        if guard.start > position:
+            yield Piece(position, min(guard.start, vma.end), vma)
+        position = max(position, guard.end)
+    if position < vma.end:
+        yield Piece(position, vma.end, vma)

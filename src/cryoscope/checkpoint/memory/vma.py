@@ -41,7 +41,6 @@ KINDS = (
 SHARED_OBJECT = ("sysv-shm", "memfd", "shared-anon")
 """Kinds whose pages lie in the image of the shared object, not in that of the process."""
 
-GROWSDOWN = 0x0100
 MAP_SHARED = 0x01
 
 
@@ -51,8 +50,12 @@ class Vma(msgspec.Struct, frozen=True, omit_defaults=True):
     `perms` is written as in /proc/PID/maps (`rw-p`), `offset` is in bytes into `path` or the
     shared object, `kind` one of `KINDS`.  `pages` is the length in pages; `dumped`, `parent`,
     `zero`, `file`, `lazy` and `unknown` add up to it: how many have their bytes in this
-    checkpoint, in its parent, are known to be zero, are clean pages of `path` (not in the
-    checkpoint), were left on the source host, or cannot be told.
+    checkpoint, in its parent, are known to be zero, are pages that only the file `path` holds,
+    were left on the source host, or cannot be told.
+
+    `guard` is no mapping of its own: CRIU writes it for pages inside another one that the process
+    had made unreadable (madvise(2), MADV_GUARD_INSTALL).  `shmid` is the number of the shared
+    object behind `sysv-shm`, `memfd` and `shared-anon`.
     """
 
     start: Address
@@ -105,30 +108,44 @@ def vmas_of(mm: Any, path_of: Callable[[int], tuple[bytes, bool] | None], page_s
     """The mappings of a `mm_entry`, in address order, not yet counted.
 
     `path_of` gives the path of a file by its id in files.img and whether it was deleted.
-    Entries that end before they start are left out: see `damaged_vmas`.
+    Entries that cannot be are left out: that end before they start, or begin inside another.
     """
     found = [_vma(entry, path_of, page_size) for entry in mm.vmas if entry.end > entry.start]
-    return sorted(found, key=lambda vma: vma.start)
+    guards = _apart([vma for vma in found if vma.kind == "guard"])
+    mapped = _apart([vma for vma in found if vma.kind != "guard"])
+    stack = getattr(mm, "mm_start_stack", 0)
+    named = [_as_stack(vma) if vma.start <= stack < vma.end else vma for vma in mapped]
+    return sorted(named + guards, key=lambda vma: vma.start)
 
 
-def damaged_vmas(mm: Any) -> int:
-    """How many entries of a `mm_entry` cannot be: their end is not after their start."""
-    return sum(entry.end <= entry.start for entry in mm.vmas)
+def _apart(vmas: list[Vma]) -> list[Vma]:
+    """In address order, without those that begin before the last one has ended."""
+    found: list[Vma] = []
+    for vma in sorted(vmas, key=lambda vma: vma.start):
+        if not found or vma.start >= found[-1].end:
+            found.append(vma)
+    return found
+
+
+def _as_stack(vma: Vma) -> Vma:
+    """The mapping that /proc/PID/maps calls `[stack]`: CRIU does not mark it."""
+    return msgspec.structs.replace(vma, kind="stack") if vma.kind == "anon" else vma
 
 
 def _vma(entry: Any, path_of: Callable[[int], tuple[bytes, bool] | None], page_size: int) -> Vma:
     status = entry.status
+    kind = kind_of(status)
     found = path_of(entry.shmid) if status & (FILE_PRIVATE | FILE_SHARED | SOCKET) else None
     path: dict[str, Any] = {} if found is None else with_bytes("path", found[0])
     return Vma(
         start=Address(entry.start),
         end=Address(entry.end),
         perms=perms_of(entry.prot, entry.flags),
-        kind=kind_of(status),
+        kind=kind,
         pages=-(-(entry.end - entry.start) // page_size),
         offset=entry.pgoff,
         deleted=bool(found and found[1]),
-        shmid=entry.shmid,
+        shmid=entry.shmid if kind in SHARED_OBJECT else None,
         flags=entry.flags,
         status=status,
         **path,

@@ -114,13 +114,18 @@ class FileTable:
         if file is None:
             return None
         if file.type == "MEMFD":
-            memfd = self.memfd(file)
-            return (b"/memfd:" + bytes(memfd.name) if memfd is not None else b"/memfd:"), True
+            return b"/memfd:" + (self.memfd_name(file_id) or b""), True
         return file.name, file.deleted
 
     def memfd(self, file: File) -> Any:
         """The `memfd_inode_entry` behind a memfd, or None."""
         return self._memfds.get(file.entry.inode_id)
+
+    def memfd_name(self, file_id: int) -> bytes | None:
+        """The name that a memfd was created with; None for any other file."""
+        file = self._files.get(file_id)
+        memfd = self.memfd(file) if file is not None and file.type == "MEMFD" else None
+        return bytes(memfd.name) if memfd is not None else None
 
     def shmid(self, file_id: int) -> int | None:
         """Number of the shared object behind a mapped memfd (pagemap-shmem-<number>.img)."""

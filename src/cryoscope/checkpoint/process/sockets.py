@@ -18,6 +18,7 @@ from cryoscope.checkpoint.process.queues import Queues
 from cryoscope.text import readable
 
 IPPROTO_TCP = 6
+LISTEN = 10
 
 
 class Socket(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,7 +87,7 @@ def _inet(file: File, queues: Queues) -> Socket:
         remote=endpoint(entry.family, entry.dst_addr, entry.dst_port),
         recv_queue=len(received),
         send_queue=len(sent),
-        backlog=entry.backlog,
+        backlog=entry.backlog if entry.state == LISTEN else 0,
         device=readable(entry.ifname) or None,
         shutdown=_shutdown(entry),
         netns=entry.ns_id or None,
@@ -103,7 +104,7 @@ def _unix(file: File, queues: Queues) -> Socket:
         state=names.named(entry.state, names.TCP_STATES),
         local=unix_name(bytes(entry.name)),
         recv_queue=sum(map(len, queues.packets(file.id))),
-        backlog=entry.backlog,
+        backlog=entry.backlog if entry.state == LISTEN else 0,  # of others it is the size of a buffer
         peer=entry.peer or None,
         shutdown=_shutdown(entry),
         deleted=bool(entry.deleted),
