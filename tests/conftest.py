@@ -9,6 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Machines are noisy: an example that takes long once is no failure.
+settings.register_profile("cryoscope", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("cryoscope")
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"

@@ -513,7 +513,7 @@ def test_kubelet_log_pod_and_dump(load: Load, name: str) -> None:
     assert checkpoint.container.name == "counter"
     assert checkpoint.dump_log is not None
     assert checkpoint.dump_log.version == "4.2.1"
-    assert {problem.level for problem in checkpoint.dump_log.problems} == {"warn"}
+    assert len(checkpoint.dump_log.problems) == 3
 
 
 @pytest.mark.parametrize("engine", ["crio", "containerd"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cryoscope.checkpoint.container.cgroup import OF_ANY, id_in_cgroup
 from cryoscope.checkpoint.container.dumps import Dumps
 
 NAME = "criu"
@@ -16,9 +17,9 @@ def recognise(dumps: Dumps) -> str | None:
 
 
 def describe(dumps: Dumps) -> dict[str, Any]:
-    """What an unknown engine's config.dump says in the fields that all share."""
+    """What an unknown engine's config.dump says in the fields that all share; else the id of its cgroup."""
     return {
-        "id": dumps.text("config.dump", "id"),
+        "id": dumps.text("config.dump", "id") or id_in_cgroup(dumps, OF_ANY),
         "name": dumps.text("config.dump", "name"),
         "image": dumps.text("config.dump", "rootfsImageName"),
         "runtime": dumps.text("config.dump", "runtime"),
