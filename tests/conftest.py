@@ -49,7 +49,9 @@ Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 def cryoscope() -> Run:
     """Runs the real command in a process of its own, with a time limit."""
 
-    def run(*arguments: str | Path, stdin: bytes | None = None, timeout: float = 60) -> subprocess.CompletedProcess[bytes]:
+    def run(
+        *arguments: str | Path, stdin: bytes | None = None, timeout: float = 60
+    ) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             [sys.executable, "-m", "cryoscope", *map(str, arguments)],
             input=stdin if stdin is not None else b"",

@@ -15,7 +15,7 @@ MEMORY = 400 * 1024
 
 def commands(*targets: str, everything: bool = True) -> list[list[str]]:
     """Command lines that ask everything of some archives; else each command in one format."""
-    forms = {name: ("table", "json", "jsonl") for name in TABLES} | {"inspect": ("tree", "json", "jsonl")}
+    forms = dict.fromkeys(TABLES, ("table", "json", "jsonl")) | {"inspect": ("tree", "json", "jsonl")}
     forms["ps"] = ("table", "tree", "json", "jsonl")
     more = {"sockets": ["--queues"], "inspect": ["--all"]}
     found = [

@@ -55,7 +55,9 @@ def run_all(
         )
         assert done.returncode == 0, done.stderr
         results = json.loads(done.stdout)
-        return [_ran(arguments, result, Path(scratch)) for arguments, result in zip(asked, results, strict=True)]
+        return [
+            _ran(arguments, result, Path(scratch)) for arguments, result in zip(asked, results, strict=True)
+        ]
 
 
 def _ran(arguments: list[str], result: dict[str, float], scratch: Path) -> Ran:
@@ -74,7 +76,7 @@ def _ran(arguments: list[str], result: dict[str, float], scratch: Path) -> Ran:
 # --- in the parent of the forks -------------------------------------------------------------
 def _serve() -> None:
     import cryoscope.cli
-    import cryoscope.workflows.schemas  # noqa: F401 - all records, so that no fork imports them again
+    import cryoscope.workflows.schemas
 
     for name in cryoscope.cli.COMMANDS:
         __import__(f"cryoscope.cli.{name}")

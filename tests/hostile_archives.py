@@ -206,7 +206,7 @@ def _changed(files: Files) -> Iterator[tuple[str, Files]]:
     yield "traversal-names", {"../../etc/x": b"1", "/abs/y": b"2", "a/../../b": b"3", "..": b"4"} | files
     yield "cyclic-pstree", files | {c + "pstree.img": pstree({1: 3, 2: 1, 3: 2, 4: 4})}
     yield "deep-pstree", files | {c + "pstree.img": pstree({i: i - 1 for i in range(1, 3_000)})}
-    yield "wide-pstree", files | {c + "pstree.img": pstree({i: 1 for i in range(2, 20_000)})}
+    yield "wide-pstree", files | {c + "pstree.img": pstree(dict.fromkeys(range(2, 20000), 1))}
     yield "same-pid-twice", files | {c + "pstree.img": pstree({1: 0}) + pstree({1: 0})[8:] * 2}
     yield "huge-pids", files | {c + "pstree.img": pstree({2**31: 2**32 - 1, 0: 0, 2**32 - 1: 2**31})}
     yield "pages-too-short", files | {c + "pages-1.img": files[c + "pages-1.img"][:5000]}
@@ -217,7 +217,7 @@ def _changed(files: Files) -> Iterator[tuple[str, Files]]:
     yield "images-swapped", _swapped(files)
     yield "entry-of-4-gib", files | {c + "files.img": files[c + "files.img"][:8] + b"\xff" * 8}
     for name, document in DOCUMENTS.items():
-        yield name, files | {base: document for base in ("spec.dump", "config.dump", "network.status")}
+        yield name, files | dict.fromkeys(("spec.dump", "config.dump", "network.status"), document)
     for name, tail in (("rootfs-is-junk", b"junk"), ("rootfs-in-rootfs", None)):
         yield name, files | {"rootfs-diff.tar": tail if tail is not None else tar({"r.tar": tar(files)})}
 
@@ -243,14 +243,14 @@ def _mm(data: bytes) -> bytes:
 
 
 DOCUMENTS = {
-    "json-wrong-types": b'{"process": [], "hostname": 7, "annotations": "x", "linux": {"namespaces": {"a": 1}},'
-    b' "mounts": {"a": [1, null]}, "root": null, "id": {}, "createdTime": [], "eth0": 5, "podman": 3}',
+    "json-wrong-types": b'{"process": [], "hostname": 7, "annotations": "x", "linux": {"namespaces": {"a": 1'
+    b'}}, "mounts": {"a": [1, null]}, "root": null, "id": {}, "createdTime": [], "eth0": 5, "podman": 3}',
     "json-list": b'[{"a": 1}, null, [[]], 1e999]',
     "json-deep": b"[" * 100_000 + b"]" * 100_000,
     "json-deep-objects": b'{"a":' * 900 + b"1" + b"}" * 900,
     "json-surrogates": b'{"hostname": "a\\ud800b", "annotations": {"k\\udfff": "\\ud83d"}, "id": "\\udc00"}',
     "json-huge-numbers": b'{"process": {"user": {"uid": 1e400, "gid": 9' + b"9" * 5000 + b"}}}",
-    "json-huge-time": b'{"createdTime": "9999-99-99T99:99:99Z", "startedTime": "-1", "checkpointedTime": "x"}',
+    "json-huge-time": b'{"createdTime": "9999-99-99T99:99:99Z", "startedTime": "-1", "pid": "x"}',
     "json-nul-and-bom": b'\xef\xbb\xbf{"hostname": "\\u0000\\u001b[2J"}\0\0',
     "json-not-utf8": b'{"hostname": "\xff\xfe", "id": "\x9b"}',
 }

@@ -35,7 +35,8 @@ def ask(place: Path, *targets: str | Path, everything: bool = True, timeout: flo
     found = run_all(asked, cwd=place / "cwd", timeout=timeout, HOME=home, XDG_CACHE_HOME=f"{home}/.cache")
     for ran in found:
         check(ran)
-        assert not any(line.startswith(FORGED.encode()) for line in (ran.out + ran.err).splitlines()), ran
+        if ran.arguments[0] != "log":  # whose lines are the container's own
+            assert not any(line.startswith(FORGED.encode()) for line in (ran.out + ran.err).splitlines()), ran
     assert listing(place) == before, "something was written outside the cache"
     return found
 
@@ -104,7 +105,8 @@ def test_a_fifo_in_a_folder_does_not_hang(place: Path) -> None:
     for name in ("core-1.img", "pages-9.img", "descriptors.json", "dump.log"):
         (folder / name).unlink(missing_ok=True)
         os.mkfifo(folder / name)
-    assert {ran.code for ran in ask(place, "folder", everything=False)} <= {0, 3}
+    for ran in ask(place, "folder", everything=False):
+        assert ran.code == 1 if "--criu" in ran.arguments else ran.code in (0, 3), ran
     os.mkfifo(place / "cwd" / "fifo")
     assert {ran.code for ran in ask(place, "fifo", everything=False)} == {1}
     [ran] = run_all([["list", "."]], cwd=place / "cwd")

@@ -41,6 +41,7 @@ def _fill(made: Any, fields: Fields) -> None:
 def image(kind: str, *entries: Fields) -> bytes:
     """An image of a kind as crit names it (`PSTREE`), without payloads."""
     described = by_name(kind)
+    assert described is not None
     out = head_bytes(described, "bare" if kind == "INVENTORY" else "common")
     for index, fields in enumerate(entries):
         data = encode(message(described.message_at(index), fields))
@@ -54,7 +55,9 @@ def vma(start: int, end: int, status: int = 0x201, **fields: Any) -> Fields:
     return {"start": start, "end": end, "status": status} | common | fields
 
 
-NUMBERS = "start_code end_code start_data end_data start_stack start_brk brk arg_start arg_end env_start env_end"
+NUMBERS = (
+    "start_code end_code start_data end_data start_stack start_brk brk arg_start arg_end env_start env_end"
+)
 """What a `mm_entry` must have."""
 
 
@@ -70,7 +73,7 @@ def pagemap(*entries: tuple[int, int, int], pages_id: int = 1) -> bytes:
     return image("PAGEMAP", {"pages_id": pages_id}, *rows)
 
 
-def core(comm: str = "made", **fields: Any) -> bytes:
+def core(comm: bytes = b"made", **fields: Any) -> bytes:
     """A core image of a living process."""
     task = {"personality": 0, "exit_code": 0, "flags": 0, "blk_sigset": 0, "comm": comm, "task_state": 1}
     return image("CORE", {"mtype": 1, "tc": task | fields})
@@ -103,14 +106,19 @@ def tar(files: dict[str, bytes], links: dict[str, str] | None = None) -> bytes:
 
 
 def made(files: dict[str, bytes], links: dict[str, str] | None = None) -> Checkpoint:
-    """The checkpoint of these images in checkpoint/, and of what else there is (names with a dot-dump)."""
-    placed = {name if "/" in name or "." not in name or not name.endswith(".img") else f"checkpoint/{name}": data
-              for name, data in files.items()}
-    placed = {"checkpoint/inventory.img": image("INVENTORY", INVENTORY)} | placed
+    """The checkpoint of these files; images without a folder lie in checkpoint/."""
+
+    def place(name: str) -> str:
+        return f"checkpoint/{name}" if name.endswith(".img") and "/" not in name else name
+
+    inventory = {"checkpoint/inventory.img": image("INVENTORY", INVENTORY)}
+    placed = inventory | {place(name): data for name, data in files.items()}
     return Checkpoint(open_archive(BytesSource(tar(placed, links), "made.tar")))
 
 
-def one_process(vmas: list[Fields], entries: list[tuple[int, int, int]], pages: bytes, **mm_fields: int) -> Checkpoint:
+def one_process(
+    vmas: list[Fields], entries: list[tuple[int, int, int]], pages: bytes, **mm_fields: int
+) -> Checkpoint:
     """A checkpoint of one process with this memory."""
     return made(
         {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from built_samples import made, tree
 from conftest_types import Load
 from truth_samples import Mapping, Truth, by_pid, crit_mems, crit_rss, dumped, pids_with
 
@@ -239,7 +240,9 @@ def test_crit_x_mems(load: Load, corpus: Path, folder: str) -> None:
         assert space is not None
         assert checkpoint.process(pid).exe == lines[0].removeprefix("exe").strip()
         ours = sorted((v.start, v.end, v.perms[:3], crit_name(v)) for v in space.vmas)
-        theirs = sorted((m.start, m.end, m.perms, re.sub(r"ips\[.*\]", "ips", m.name)) for m in crit_mems(lines))
+        theirs = sorted(
+            (m.start, m.end, m.perms, re.sub(r"ips\[.*\]", "ips", m.name)) for m in crit_mems(lines)
+        )
         assert ours == theirs
 
 
@@ -280,7 +283,13 @@ def times(text: str | None) -> str | None:
     return re.sub(r"\.\d+Z", "Z", text) if text else None
 
 
-INSPECTED = ("podman-looper-crun", "podman-looper-runc", "podman-counter", "podman-threads", "containerd-looper")
+INSPECTED = (
+    "podman-looper-crun",
+    "podman-looper-runc",
+    "podman-counter",
+    "podman-threads",
+    "containerd-looper",
+)
 
 
 def inspected(corpus: Path, folder: str) -> dict[str, Any]:
@@ -539,3 +548,13 @@ def test_cut_off_by_a_full_disk(load: Load) -> None:
     whole = [run for run in runs if run.offset + run.length <= 29184]
     assert whole
     assert all(len(space.read(run.start, run.length)) == run.length for run in whole)
+
+
+def test_files_beside_the_images_that_are_none() -> None:
+    """A folder or a fifo where a log should be is named; the rest is read."""
+    checkpoint = made({"pstree.img": tree((1, 0))}, {"dump.log": "x", "stats-dump": "y"})
+    assert (checkpoint.dump_log, checkpoint.statistics) == (None, None)
+    assert [(damaged.part, damaged.code) for damaged in checkpoint.damaged] == [
+        ("dump.log", "archive.not-a-file"),
+        ("stats-dump", "archive.not-a-file"),
+    ]

@@ -99,21 +99,26 @@ class Checkpoint:
     @cached_property
     def statistics(self) -> Statistics | None:
         """What CRIU measured during the dump (stats-dump)."""
-        for name in ("stats-dump", self.prefix + "stats-dump"):
-            if name in self.archive:
-                try:
-                    return statistics_of(self.archive.read(name), name)
-                except CryoscopeError as error:
-                    self._own.append(Damaged(name, error.message, error.code))
+        name = self._beside("stats-dump")
+        try:
+            return statistics_of(self.archive.read(name), name) if name else None
+        except CryoscopeError as error:
+            self._own.append(Damaged(name or "", error.message, error.code))
         return None
 
     @cached_property
     def dump_log(self) -> DumpLog | None:
         """CRIU's own log, summed up."""
-        for name in ("dump.log", self.prefix + "dump.log"):
-            if name in self.archive:
-                return read_log(self.archive.read_at(name, 0, limits.DUMP_LOG))
+        name = self._beside("dump.log")
+        try:
+            return read_log(self.archive.read_at(name, 0, limits.DUMP_LOG)) if name else None
+        except CryoscopeError as error:
+            self._own.append(Damaged(name or "", error.message, error.code))
         return None
+
+    def _beside(self, base: str) -> str | None:
+        """Where a file that engines move out of the images' folder lies."""
+        return next((name for name in (base, self.prefix + base) if name in self.archive), None)
 
     @cached_property
     def log_name(self) -> str | None:

@@ -13,6 +13,7 @@ from cryoscope import limits
 from cryoscope.checkpoint.archive import Archive, Member
 from cryoscope.checkpoint.criu import pagemap
 from cryoscope.checkpoint.criu.imageset import ImageSet
+from cryoscope.checkpoint.layout import images_prefix
 from cryoscope.checkpoint.memory import PageIndex
 from cryoscope.errors import CryoscopeError
 
@@ -54,6 +55,8 @@ class StackEnds:
     def _ranges(self, archive: Archive, prefix: str, pid: str) -> list[tuple[int, int]]:
         images = ImageSet(archive, prefix)
         mm = images.first(f"mm-{pid}.img")
+        if mm is None:  # a pre-dump has pages and no mm images: those are in the dump that builds on it
+            mm = ImageSet(archive, images_prefix(archive)).first(f"mm-{pid}.img")
         if mm is None:
             return []
         index = PageIndex(images, f"pagemap-{pid}.img", 4096)

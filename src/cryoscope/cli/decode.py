@@ -92,7 +92,8 @@ def _decode(
 def _single(target: str, asking: Asking, pretty: bool) -> images.Decoded | None:
     if target != STANDARD_INPUT and os.path.isfile(target):
         return images.decode_file(target, pretty=pretty) if images.is_image(target) else None
-    return images.decode_member(target, asking, pretty=pretty) if images.SEPARATOR in target else None
+    _, member = images.place_and_member(target)
+    return images.decode_member(target, asking, pretty=pretty) if member else None
 
 
 def _images(target: str, asking: Asking, told: Told) -> Iterator[images.Decoded]:

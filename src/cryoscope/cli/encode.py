@@ -8,6 +8,7 @@ import sys
 import click
 
 from cryoscope import limits
+from cryoscope.cli import options
 from cryoscope.cli.writing import new_folder, writing
 from cryoscope.errors import LimitExceeded, UsageError
 from cryoscope.workflows import images
@@ -15,7 +16,7 @@ from cryoscope.workflows.open import STANDARD_INPUT, unreadable
 
 
 @click.command("encode")
-@click.argument("source", metavar="JSON", type=click.Path(allow_dash=True))
+@click.argument("source", metavar="JSON", type=options.PLACE)
 @click.option(
     "-o",
     "--output",

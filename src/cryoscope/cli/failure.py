@@ -43,7 +43,7 @@ def _usage(error: click.ClickException) -> int:
 
 def say(error: CryoscopeError, target: str | None = None) -> None:
     """The two lines of an error, about `target` if it is given."""
-    about = f"{target}: " if target else ""
+    about = "" if target is None else f"{'standard input' if target == '-' else target}: "
     click.echo(escape(f"cryoscope: {about}{error.message}"), err=True)
     if error.hint:
         click.echo(escape(f"  {error.hint}"), err=True)

@@ -9,10 +9,11 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-archives = click.argument(
-    "archives", metavar="ARCHIVE...", nargs=-1, required=True, type=click.Path(allow_dash=True)
-)
-one_archive = click.argument("archive", metavar="ARCHIVE", type=click.Path(allow_dash=True))
+PLACE = click.Path(allow_dash=True, readable=False)
+"""Somebody else's file: the opener tells why it cannot be read, and what to do."""
+
+archives = click.argument("archives", metavar="ARCHIVE...", nargs=-1, required=True, type=PLACE)
+one_archive = click.argument("archive", metavar="ARCHIVE", type=PLACE)
 no_cache = click.option(
     "--no-cache", is_flag=True, help="Neither read nor write the cache of member indexes."
 )

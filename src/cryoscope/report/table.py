@@ -12,8 +12,8 @@ from cryoscope.text import escape
 
 GAP = "  "
 NARROWEST = 8
-READABLE = 24
-"""Columns of a terminal that a cell can be read in, even if it is cut."""
+READABLE, LAST = 20, 36
+"""Columns of a terminal that a cell can be read in, even if it is cut, and one of the last column."""
 
 
 class Table:
@@ -49,13 +49,23 @@ class Table:
         return [i for i in range(len(self.headings)) if not self.rows or any(row[i] for row in self.rows)]
 
     def _fitting(self, natural: dict[int, int], width: int) -> list[int]:
-        """Columns left when spare ones have gone until the others can be read."""
-        kept = list(natural)
+        """The columns that `width` has room for: spare ones go, and come back where others left enough."""
+        gone: list[int] = []
         for heading in self.spare:
-            if sum(min(natural[i], READABLE) + len(GAP) for i in kept) <= width:
+            if self._room(natural, gone) <= width:
                 break
-            kept = [i for i in kept if self.headings[i] != heading]
-        return kept
+            gone += [i for i in natural if self.headings[i] == heading]
+        for index in reversed(gone):
+            fewer = [i for i in gone if i != index]
+            if self._room(natural, fewer) <= width:
+                gone = fewer
+        return [i for i in natural if i not in gone]
+
+    def _room(self, natural: dict[int, int], gone: Sequence[int]) -> int:
+        """Columns of a terminal in which all but the `gone` can be read; the last says most."""
+        last = len(self.headings) - 1
+        wanted = [min(natural[i], LAST if i == last else READABLE) for i in natural if i not in gone]
+        return sum(wanted) + len(GAP) * (len(wanted) - 1)
 
     def _line(self, cells: list[str], kept: list[int], widths: list[int]) -> str:
         padded = (
@@ -67,18 +77,25 @@ class Table:
 
 def squeeze(widths: list[int], room: int) -> list[int]:
     """Column widths that add up to at most `room`, the widest cut first, none below `NARROWEST`."""
-    widths = list(widths)
-    excess = sum(widths) - room
-    while excess > 0:
-        widest = max(widths)
-        if widest <= NARROWEST:
+    if sum(widths) <= room:
+        return widths
+    left, most = room, 0
+    for index, width in enumerate(sorted(widths)):
+        most = left // (len(widths) - index)
+        if width > most:
             break
-        at = widths.index(widest)
-        second = max((w for w in widths if w < widest), default=NARROWEST)
-        cut = max(1, min(excess, widest - max(second, NARROWEST)))
-        widths[at] -= cut
-        excess -= cut
-    return widths
+        left -= width
+    cut = [min(width, max(most, NARROWEST)) for width in widths]
+    return _fill(cut, widths, room - sum(cut))
+
+
+def _fill(cut: list[int], natural: list[int], spare: int) -> list[int]:
+    """The columns that a division left over, one each to those that were cut, the last first."""
+    for index in reversed(range(len(cut))):
+        if spare > 0 and cut[index] < natural[index]:
+            cut[index] += 1
+            spare -= 1
+    return cut
 
 
 def shown_width(text: str) -> int:
@@ -96,6 +113,12 @@ def shorten(text: str, width: int) -> str:
     while text and shown_width(text) > width - 1:
         text = text[: -max(1, (shown_width(text) - width) // 2)]
     return text + "…"
+
+
+def fit(lines: Iterable[str], width: int | None) -> list[str]:
+    """Lines of text, made safe, of at most `width` columns; uncut without."""
+    safe = [escape(line) for line in lines]
+    return safe if width is None else [shorten(line, width) for line in safe]
 
 
 def pad(text: str, width: int, *, right: bool) -> str:

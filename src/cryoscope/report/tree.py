@@ -5,7 +5,6 @@ from __future__ import annotations
 from cryoscope.report.table import shorten
 from cryoscope.text import escape
 
-
 DEEPEST = 24
 """Levels that are drawn each further to the right; a chain of a million parents stays readable."""
 

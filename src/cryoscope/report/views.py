@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cryoscope.report.table import Table
+from cryoscope.report.table import Table, fit
 from cryoscope.report.tree import Outline
 from cryoscope.report.units import moment, short_id, size
 from cryoscope.text import escape
@@ -142,11 +142,8 @@ def files(part: Any, width: int | None) -> list[str]:
                 table.add(process.pid, process.comm, what, "", "", None, None, getattr(process, what))
         for fd in process.fds:
             table.add(process.pid, process.comm, fd.fd, fd.type, fd.access, fd.offset, fd.size, target(fd))
-    return table.lines(width) + _ghosts(part.deleted)
-
-
-def _ghosts(ghosts: Sequence[Any]) -> list[str]:
-    return [escape(f"deleted but open: {g.path}, {size(g.size)}, contents in {g.member}") for g in ghosts]
+    ghosts = (f"deleted but open: {g.path}, {size(g.size)}, contents in {g.member}" for g in part.deleted)
+    return table.lines(width) + fit(ghosts, width)
 
 
 def target(fd: Descriptor) -> str:
@@ -194,10 +191,8 @@ def sockets(part: Any, width: int | None) -> list[str]:
         table.add(
             s.family, s.type, s.protocol, s.state, s.recv_queue, s.send_queue, s.local, s.remote, s.inode, who
         )
-    lines = table.lines(width)
-    for data in part.queued:
-        lines.append(escape(f"{data.kind} {data.inode}: {data.size} bytes {data.direction}: {data.text}"))
-    return lines
+    queued = (f"{q.kind} {q.inode}: {q.size} bytes {q.direction}: {q.text}" for q in part.queued)
+    return table.lines(width) + fit(queued, width)
 
 
 def maps(part: Any, width: int | None) -> list[str]:
@@ -235,9 +230,17 @@ def maps(part: Any, width: int | None) -> list[str]:
                 v.zero or None,
                 v.file or None,
                 missing,
-                (v.path or "") + (" (deleted)" if v.deleted and v.kind != "memfd" else ""),
+                (v.path or _unnamed(v)) + (" (deleted)" if v.deleted and v.kind != "memfd" else ""),
             )
     return table.lines(width)
+
+
+UNKNOWN = "\t(the environment is not in the checkpoint)"
+
+
+def _unnamed(vma: Any) -> str:
+    """What stands for a path, as in /proc/PID/maps: `[heap]`, nothing for memory that is just memory."""
+    return "" if vma.kind.startswith("anon") else f"[{vma.kind}]"
 
 
 def environment(part: Any, width: int | None) -> list[str]:
@@ -246,6 +249,8 @@ def environment(part: Any, width: int | None) -> list[str]:
     lines = []
     for process in part.processes:
         before = f"{process.pid}\t{process.comm}\t" if several else ""
+        if process.env is None:
+            lines.append(escape(f"{process.pid}\t{process.comm}").replace("\\t", "\t", 1) + UNKNOWN)
         for variable in process.env or []:
             value = "" if variable.value is None else f"={variable.value}"
             lines.append(escape(before).replace("\\t", "\t") + escape(f"{variable.name}{value}"))

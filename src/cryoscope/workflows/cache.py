@@ -46,12 +46,15 @@ class FolderCache:
             descriptor = os.open(self._path(key), READ)
         except OSError:
             return None
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             if not _own(os.fstat(descriptor)):
                 return None
-            with contextlib.suppress(OSError):
+            with open(descriptor, "rb", closefd=False) as file:
                 return _unsealed(key, file.read(KEEP_BYTES))
-        return None
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
 
     def put(self, key: str, value: bytes) -> None:
         """Keep `value` under `key`, in place of what was there."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -82,9 +83,17 @@ def decode_file(path: str, *, pretty: bool = False) -> Decoded:
     return _decoded(os.path.basename(path), data, pretty)
 
 
+def place_and_member(target: str) -> tuple[str, str]:
+    """The two halves of `ARCHIVE::MEMBER`; the member is empty where the whole names a file or folder."""
+    if os.path.exists(target):
+        return target, ""
+    place, _, member = target.partition(SEPARATOR)
+    return place, member
+
+
 def decode_member(target: str, asking: Asking, *, pretty: bool = False) -> Decoded:
     """One member of an archive, named `ARCHIVE::MEMBER`."""
-    place, _, member = target.partition(SEPARATOR)
+    place, member = place_and_member(target)
     with open_at(place, cache=asking.cache, progress=asking.progress(place)) as archive:
         if member not in archive:
             raise missing(archive, member)
@@ -164,13 +173,13 @@ def info_of(target: str, asking: Asking) -> tuple[ImagesPart, list[Damaged]]:
     """Kind and number of entries of an image, a member, or every image of an archive."""
     if target != STANDARD_INPUT and os.path.isfile(target) and is_image(target):
         with open(target, "rb") as file:
-            return _infos(target, [(os.path.basename(target), file.read(limits.IMAGE))])
-    place, _, member = target.partition(SEPARATOR)
+            return _infos(target, [(os.path.basename(target), lambda: file.read(limits.IMAGE))])
+    place, member = place_and_member(target)
     with open_at(place, cache=asking.cache, progress=asking.progress(place)) as archive:
         if member and member not in archive:
             raise missing(archive, member)
         names = [member] if member else _all_images(archive)
-        return _infos(target, ((name, _head(archive, name)) for name in names), archive)
+        return _infos(target, [(name, partial(_head, archive, name)) for name in names], archive)
 
 
 def _all_images(archive: Archive) -> list[str]:
@@ -186,13 +195,15 @@ def _head(archive: Archive, name: str) -> bytes:
     return b"" if is_raw(name.rpartition("/")[2]) else archive.read(name, limit=limits.IMAGE, partial=True)
 
 
-def _infos(target: str, images: Any, archive: Archive | None = None) -> tuple[ImagesPart, list[Damaged]]:
+def _infos(
+    target: str, images: Sequence[tuple[str, Callable[[], bytes]]], archive: Archive | None = None
+) -> tuple[ImagesPart, list[Damaged]]:
     found, damaged = [], []
-    for name, data in images:
-        size = archive.members[name].size if archive is not None else len(data)
+    for name, read in images:
+        size = archive.members[name].size if archive is not None else os.path.getsize(target)
         raw = is_raw(name.rpartition("/")[2])
         try:
-            facts = {} if raw else info(data, name)
+            facts = {} if raw else info(read(), name)
         except CryoscopeError as error:
             damaged.append(Damaged(name, error.message, error.code))
             facts = {}

@@ -8,6 +8,7 @@ key.  The library itself never masks: records hold what the checkpoint holds.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -23,31 +24,40 @@ DEEPEST = 60
 """Levels of JSON that are looked into: engines write under ten."""
 
 TELLING = re.compile(
-    r"(?i)pass(?:word|wd|phrase)?|pwd|secret|token|credential|api[-_]?key|access[-_]?key|private[-_]?key"
-    r"|auth(?:orization)?|session[-_]?key|signing[-_]?key|encryption[-_]?key|connection[-_]?string|dsn"
+    r"(?i)pass(?:word|wd|phrase|code|key)|secret|token|credential|authorization|connection[-_.]?string"
+    r"|(?:api|access|private|session|signing|encryption|auth)[-_.]?key|(?:pass|pwd|auth|dsn)(?![A-Za-z])"
 )
-HARMLESS = re.compile(r"(?i)(?:_file|_path|_dir|_ttl|_type|_name|_url|_length|_len|_size|_version|_enabled)$")
+HARMLESS = re.compile(r"(?i)[-_.](?:file|path|dir|sock|ttl|type|name|url|length|len|size|version|enabled)$")
 """Names that tell of a secret but hold where it is or how long it lives."""
+
+DIRECTORY = re.compile(r"(?:OLD)?PWD=[\\\"']*+/")
+"""What shells keep under a name that elsewhere holds passwords."""
 
 # A text can be megabytes of what a stranger chose, so each pattern here takes time linear in it: it can
 # begin only at the edge of a name or of a quotation, and what it has taken it does not give back (`++`).
+# A name that does not tell is passed over without its value: there may be another name in it.
 NAME = r"[A-Za-z0-9_.-]"
-WHOLE_NAME = re.compile(rf"{NAME}++\Z")
 FLAG = re.compile(rf"--?+{NAME}++\Z")
-ASSIGNED = re.compile(rf"(?<!{NAME})({NAME}++)=((?:\"[^\"]*+\"?+|'[^']*+'?+|[^\s;&|'\"]++)++)")
-OPEN = r'(?<!\\)(?:\\*+)"'
-PLAIN = r'(?:[^"\\]++|\\.)++'
-NESTED = r'(?:[^"\\]++|\\\\\\"|\\[^"])++'
+ASSIGNED = re.compile(rf"(?<!{NAME})(?P<name>{NAME}++)=")
+WORD = r"(?:[^\s;&|'\"\\]++|\\++(?!\"))++"
+CLOSING = r"(?=[\s,:;)}}\]]|\Z)"
+SHELL_VALUE = re.compile(
+    rf"(?P<secret>(?:\\*+\"[^\"]*+\"?+|'[^']*+'?+|{WORD})"
+    rf"(?:{WORD}|\"(?!{CLOSING})[^\"]*+\"?+|'(?!{CLOSING})[^']*+'?+)*+)"
+)
+"""A word of a shell, quotations and all; a quote that closes what stands around the word ends it."""
+
+OPEN = r'(?<!\\)\\*+"'
+KEY_IN_JSON = re.compile(rf'{OPEN}(?P<name>{NAME}++)\\*+"\s*+:\s*+')
+PAIR_IN_JSON = re.compile(
+    rf'{OPEN}(?i:name)\\*+"\s*+:\s*+\\*+"(?P<name>{NAME}++)\\*+"\s*+,\s*+{OPEN}(?i:value)\\*+"\s*+:\s*+'
+)
+PLAIN = re.compile(r'"(?P<secret>(?:[^"\\]++|\\.)++)', re.DOTALL)
+NESTED = re.compile(r'\\++"(?P<secret>(?:[^"\\]++|\\\\\\"|\\[^"])++)', re.DOTALL)
 """The inside of a JSON string: in JSON itself, and in JSON inside a JSON string."""
 
-IN_JSON = re.compile(
-    rf'({OPEN}(?i:name)\\*+"\s*+:\s*+\\*+"({NAME}++)\\*+"\s*+,\s*+{OPEN}(?i:value)\\*+"\s*+:\s*+)'
-    rf'(?:(")({PLAIN})|(\\++")({NESTED}))',
-    re.DOTALL,
-)
-KEY_IN_JSON = re.compile(rf'({OPEN}({NAME}++)\\*+"\s*+:\s*+)(?:(")({PLAIN})|(\\++")({NESTED}))', re.DOTALL)
 IN_URL = re.compile(
-    r"((?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,20}+://[^\s/:@]{0,256}+:)([^\s/@]{1,1024}+)(@)"
+    r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,20}+://[^\s/:@]{0,256}+:(?P<secret>[^\s/\"'<>]{1,1024})@"
 )
 KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]{0,40}?PRIVATE KEY-----")
 KEY_ENDS = "-----END"
@@ -55,7 +65,18 @@ KEY_ENDS = "-----END"
 
 def tells(name: str) -> bool:
     """Whether a name says that its value is secret."""
-    return bool(WHOLE_NAME.match(name) and TELLING.search(name) and not HARMLESS.search(name))
+    return bool(TELLING.search(name) and not HARMLESS.search(name))
+
+
+def _values(text: str, names: re.Pattern[str], values: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    at = 0
+    while named := names.search(text, at):
+        at = named.end()
+        telling = tells(named["name"]) and not DIRECTORY.match(text, named.start("name"))
+        value = values.match(text, at) if telling else None
+        if value is not None:
+            at = value.end()
+            yield value
 
 
 class Masker:
@@ -66,46 +87,44 @@ class Masker:
 
     def value(self, name: str, value: str) -> str:
         """`value`, or the mask if `name` tells that it is secret."""
-        if value and tells(name):
-            self.count += 1
+        if value and tells(name) and not DIRECTORY.match(f"{name}={value[:8]}"):
+            self.count += value != MASK
             return MASK
         return self.text(value)
 
     def text(self, text: str) -> str:
         """`text` with the secrets in it masked."""
         if "=" in text:
-            text = ASSIGNED.sub(self._assigned, text)
+            text = self._named(text, ASSIGNED, SHELL_VALUE)
         if "://" in text:
-            text = IN_URL.sub(self._in_url, text)
+            text = self._replaced(text, IN_URL.finditer(text))
         if '"' in text:
-            text = KEY_IN_JSON.sub(self._in_json, IN_JSON.sub(self._in_json, text))
+            for names in (PAIR_IN_JSON, KEY_IN_JSON):
+                for values in (PLAIN, NESTED):
+                    text = self._named(text, names, values)
         return self._keys(text) if "PRIVATE KEY" in text else text
 
-    def _assigned(self, match: re.Match[str]) -> str:
-        if match[2] == MASK or not tells(match[1]):
-            return match[0]
-        self.count += 1
-        return f"{match[1]}={MASK}"
+    def _named(self, text: str, names: re.Pattern[str], values: re.Pattern[str]) -> str:
+        """`text` with the `values` masked that follow `names` that tell."""
+        return self._replaced(text, _values(text, names, values))
 
-    def _in_url(self, match: re.Match[str]) -> str:
-        self.count += 1
-        return f"{match[1]}{MASK}{match[3]}"
-
-    def _in_json(self, match: re.Match[str]) -> str:
-        value = match[4] or match[6]
-        if value == MASK or not tells(match[2]):
-            return match[0]
-        self.count += 1
-        return match[1] + (match[3] or match[5]) + MASK
+    def _replaced(self, text: str, found: Iterable[re.Match[str]]) -> str:
+        parts, done = [], 0
+        for match in found:
+            self.count += match["secret"] != MASK
+            parts += [text[done : match.start("secret")], MASK]
+            done = match.end("secret")
+        return "".join([*parts, text[done:]])
 
     def _keys(self, text: str) -> str:
         """Private keys in their usual armour, to its end or, if that is missing, to the end of all."""
         parts, done = [], 0
         while begin := KEY_BEGINS.search(text, done):
-            end = text.find(KEY_ENDS, begin.end())
-            self.count += 1
+            found = text.find(KEY_ENDS, begin.end())
+            end = found if found >= 0 else len(text)
+            self.count += text[begin.end() : end] != MASK
             parts += [text[done : begin.end()], MASK]
-            done = end if end >= 0 else len(text)
+            done = end
         return "".join([*parts, text[done:]])
 
     def arguments(self, arguments: list[str]) -> list[str]:

@@ -91,6 +91,8 @@ def source_at(target: str) -> ByteSource:
                 hint="give the archive or the folder of the checkpoint",
                 code="open.kind",
             )
+        if not os.access(target, os.R_OK):
+            raise PermissionError
         return FileSource(target)
     if sys.stdin is None or sys.stdin.buffer.isatty():
         raise ArchiveError(

@@ -418,5 +418,7 @@ def test_old_and_new_layout_of_page_maps(load: Load) -> None:
     """CRIU 4.1 wrote the number of pages where 4.2 writes a zero."""
     checkpoint = load("podman-looper-criu41/checkpoint.tar")
     assert checkpoint.statistics is not None
-    counted = [vma.dumped for p in checkpoint.processes for vma in getattr(checkpoint.memory(p.pid), "vmas", [])]
+    counted = [
+        vma.dumped for p in checkpoint.processes for vma in getattr(checkpoint.memory(p.pid), "vmas", [])
+    ]
     assert sum(counted) == checkpoint.statistics.pages_written == 35

@@ -127,16 +127,16 @@ def string_map(values: Any) -> dict[str, str]:
 
 
 def moment(text: str | None) -> str | None:
-    """An RFC 3339 time in UTC with what precision it has; None for Go's zero time or no time."""
+    """An RFC 3339 time in UTC, to the microsecond; None for Go's zero time or no time."""
     if not text or text.startswith(GO_ZERO_TIME):
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            return None
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError):  # the latter in the first and last hours of the calendar
         return None
-    if moment.tzinfo is None:
-        return None
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def moment_of_ns(nanoseconds: int | None) -> str | None:

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 from cryoscope import limits
 from cryoscope.checkpoint.criu.framing import Entry, Image, parse
-from cryoscope.checkpoint.criu.images import base_name
+from cryoscope.checkpoint.criu.images import base_name, by_file_name
 from cryoscope.checkpoint.criu.inventory import check_inventory
-from cryoscope.errors import CryoscopeError, Damaged
+from cryoscope.errors import CryoscopeError, Damaged, ImageError
 
 CACHED_BYTES = 16 * limits.MIB
 """Sizes of the images kept decoded, as files; decoded they take about eight times that."""
@@ -114,6 +114,7 @@ class ImageSet:
     def _decode(self, key: str, data: bytes) -> Image | None:
         try:
             image = parse(data, name=self._members[key])
+            _demand(image, key)
         except CryoscopeError as problem:
             self.damage(key, problem)
             return None
@@ -182,6 +183,14 @@ class ImageSet:
         if message is not None:
             check_inventory(message)
         return message
+
+
+def _demand(image: Image, name: str) -> None:
+    """ImageError for an image of another type than its name says: nobody could use its messages."""
+    expected = by_file_name(name)
+    if expected is not None and image.type is not expected:
+        problem = f"is a {image.type.name} image under the name of a {expected.name} image"
+        raise ImageError(problem, code="criu.image-type")
 
 
 def _number(name: str) -> int | None:

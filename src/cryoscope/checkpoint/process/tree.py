@@ -14,15 +14,11 @@ from cryoscope.errors import Damaged
 
 
 class Branch(NamedTuple):
-    """One process in the order of the tree: `depth` 0 for a root, `last` if no sibling follows.
-
-    `rails` has one entry a level above: whether a line goes on down there.
-    """
+    """One process in the order of the tree: `depth` 0 for a root, `last` if no sibling follows."""
 
     process: Process
     depth: int
     last: bool
-    rails: tuple[bool, ...]
 
 
 def unique(processes: Sequence[Process], damaged: list[Damaged]) -> list[Process]:
@@ -63,14 +59,13 @@ def branches(processes: Sequence[Process]) -> list[Branch]:
         if process.pid not in roots:
             children.setdefault(process.ppid, []).append(process)
     first = sorted((p for p in processes if p.pid in roots), key=lambda process: process.pid, reverse=True)
-    waiting = [Branch(process, 0, index == 0, ()) for index, process in enumerate(first)]
+    waiting = [Branch(process, 0, index == 0) for index, process in enumerate(first)]
     found = []
     while waiting:
         branch = waiting.pop()
         found.append(branch)
-        rails = (*branch.rails, not branch.last) if branch.depth else ()
         waiting += [
-            Branch(child, branch.depth + 1, index == 0, rails)
+            Branch(child, branch.depth + 1, index == 0)
             for index, child in enumerate(children.get(branch.process.pid, []))
         ]
     return found

@@ -7,6 +7,7 @@ open file to ghost-file-<id in hexadecimal>.img, whose payload is the contents o
 from __future__ import annotations
 
 import stat
+from typing import Any
 
 import msgspec
 
@@ -59,19 +60,22 @@ def _ghost(images: ImageSet, name: str, file_id: int, path_of: dict[int, bytes])
 
 
 def contents(images: ImageSet, name: str) -> bytes:
-    """The bytes of a ghost file, holes between its chunks as zeros.
+    """The bytes of a ghost file, holes between its chunks and behind them as zeros.
 
     Raises `LimitExceeded` for a file larger than `limits.EXTRA`: chunks may claim any offset.
     """
     entries = images.entries(name)
     if not entries or isinstance(entries[0].extra, bytes):
         return entries[0].extra if entries else b""
-    whole = bytearray()
-    for chunk in entries[1:]:
-        data = chunk.extra if isinstance(chunk.extra, bytes) else b""
-        end = chunk.message.off + len(data)
-        if end > limits.EXTRA:
-            raise LimitExceeded(f"{name} claims {end} bytes", code="limit.ghost")
-        whole.extend(bytes(max(0, end - len(whole))))
-        whole[chunk.message.off : end] = data
+    chunks = [(chunk.message.off, _payload(chunk.extra)) for chunk in entries[1:]]
+    size = max([entries[0].message.size, *(at + len(data) for at, data in chunks)])
+    if size > limits.EXTRA:
+        raise LimitExceeded(f"{name} claims {size} bytes", code="limit.ghost")
+    whole = bytearray(size)
+    for at, data in chunks:
+        whole[at : at + len(data)] = data
     return bytes(whole)
+
+
+def _payload(extra: Any) -> bytes:
+    return extra if isinstance(extra, bytes) else b""
