@@ -125,15 +125,15 @@ def test_an_image_is_read_once() -> None:
 
 
 def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    size = len(FILES["checkpoint/core-1.img"])
+    size = len(FILES["checkpoint/pstree.img"])
     monkeypatch.setattr(imageset, "CACHED_BYTES", size * 4)
-    folder = Folder({f"core-{i}.img": FILES["checkpoint/core-1.img"] for i in range(9)})
+    folder = Folder({f"pstree-{i}.img": FILES["checkpoint/pstree.img"] for i in range(9)})
     images = ImageSet(folder, "")
     for _ in range(2):
         for i in range(9):
-            images.image(f"core-{i}")
+            images.image(f"pstree-{i}")
     assert len(folder.reads) == 18
-    images.image("core-8")
+    images.image("pstree-8")
     assert len(folder.reads) == 18
 
 
