@@ -142,7 +142,7 @@ def decode_rows(bench: Bench) -> Iterator[Row]:
     yield Row("decode every image, indented", of, indented, pycriu, 1 / 1.5, "wall", limit, note)
     folder = bench.cryoscope("decode", images, check=names_all(names))
     pycriu = _pycriu_side(bench, "compact", images, names)
-    yield Row("decode every image, compact, both from a folder", of, folder, pycriu, None, "wall", limit, note)
+    yield Row("decode every image, compact, both from a folder", of, folder, pycriu, None, "wall", limit)
 
 
 def _crit_side(bench: Bench, images: Path, names: list[str]) -> Side:
