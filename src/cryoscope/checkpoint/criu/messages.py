@@ -52,7 +52,8 @@ def encode(message: Any) -> bytes:
 def _decode_error() -> type[Exception]:
     from google.protobuf.message import DecodeError
 
-    return DecodeError
+    error: type[Exception] = DecodeError
+    return error
 
 
 class _Classes(dict[str, Any]):
