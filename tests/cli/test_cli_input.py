@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 COMMAND = [sys.executable, "-m", "cryoscope"]
-QUESTIONS = (["ps"], ["inspect", "--all"], ["show"], ["ls"], ["files"], ["env"], ["maps"], ["sockets"])
+QUESTIONS = (["ps"], ["inspect", "--all"], ["show"], ["ls"])
 ARCHIVES = ("podman-looper-crun.tar", "podman-looper-crun.tar.gz", "podman-kitchen-sink.tar.zst")
 
 

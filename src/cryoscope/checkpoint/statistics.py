@@ -33,8 +33,9 @@ class Statistics(msgspec.Struct, frozen=True, omit_defaults=True):
 def statistics_of(data: bytes, name: str) -> Statistics:
     """The record of a stats-dump image; raises `ImageError` if it holds none."""
     image = parse(data, name=name)
-    if not image.entries or not image.entries[0].message.HasField("dump"):
+    stats = image.type.name == "STATS" and image.entries
+    if not stats or not stats[0].message.HasField("dump"):
         raise ImageError("holds no statistics of a dump")
-    dump = image.entries[0].message.dump
+    dump = stats[0].message.dump
     values = {field: getattr(dump, field) for field in Statistics.__struct_fields__ if dump.HasField(field)}
     return Statistics(**{field: values.get(field, 0) for field in Statistics.__struct_fields__[:7]} | values)

@@ -16,6 +16,7 @@ from cryoscope.checkpoint.container import BindMount, SpecMount
 from cryoscope.checkpoint.memory import Vma
 from cryoscope.checkpoint.process import Descriptor, Mount, Process, Variable
 from cryoscope.checkpoint.process.holders import HeldSocket, queued_data
+from cryoscope.checkpoint.process.ipc import waiting_messages
 from cryoscope.checkpoint.rootfs import GhostFile
 from cryoscope.text import readable
 from cryoscope.workflows.documents import Part
@@ -49,7 +50,7 @@ class FilesPart(Part, frozen=True, kw_only=True, omit_defaults=True):
     deleted: list[GhostFile] = []
 
     def rows(self) -> list[Any]:
-        return list(self.processes)
+        return [*self.processes, *self.deleted]
 
 
 class ProcessMaps(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -88,7 +89,7 @@ class EnvironmentPart(Part, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class QueuedData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Bytes on their way in a pipe, terminal or socket: as text, and as base64."""
+    """Bytes on their way in a pipe, terminal, socket or System V queue; base64 only of what is not masked."""
 
     kind: str
     inode: int
@@ -198,7 +199,7 @@ class Views:
 
 
 def queued_of(checkpoint: Checkpoint, masker: Masker) -> list[QueuedData]:
-    """Data that was written and not yet read, in sockets, pipes, fifos and terminals."""
+    """Data that was written and not yet read, in sockets, pipes, terminals and System V queues."""
     found: list[QueuedData] = []
     for held in checkpoint.sockets:
         file = checkpoint.files[held.socket.file_id]
@@ -207,6 +208,8 @@ def queued_of(checkpoint: Checkpoint, masker: Masker) -> list[QueuedData]:
             pids = sorted({holder.pid for holder in held.holders})
             for direction, data in (("received", received), ("sent", sent)):
                 found += _queued("socket", held.socket.inode, direction, data, pids, masker)
+    for number, data in waiting_messages(checkpoint.images):
+        found += _queued("sysv-msg", number, "unread", data, [], masker)
     return found + _in_pipes(checkpoint, masker)
 
 

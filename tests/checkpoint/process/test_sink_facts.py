@@ -14,6 +14,7 @@ from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.checkpoint.criu.names import flags
 from cryoscope.checkpoint.memory import Vma
 from cryoscope.checkpoint.process import Descriptor, Socket
+from cryoscope.checkpoint.process.ipc import waiting_messages
 from cryoscope.checkpoint.rootfs.ghosts import contents
 from cryoscope.errors import MemoryMissing
 
@@ -151,6 +152,7 @@ def _(sink: Checkpoint, said: re.Match[str]) -> None:
     assert (queue.key, queue.messages) == (said[1], 1)
     (entry,) = sink.images.entries(f"ipcns-msg-{queue.namespace}.img")
     assert [message.data for message in entry.extra] == [said[2].encode()]
+    assert waiting_messages(sink.images) == [(queue.id, said[2].encode())]
 
 
 @fact(r"sysv sem key (\S+) (\d) sems, sem1=(\d)")

@@ -91,7 +91,7 @@ class FileTable:
         for entry in self._images.messages("files.img"):
             kind = named(entry.type, FD_TYPES)
             field = BY_TYPE.get(kind)
-            described = getattr(entry, field) if field and entry.HasField(field) else entry
+            described = getattr(entry, field) if field else entry  # of defaults where it is absent
             files[entry.id] = File(entry.id, kind, described, self._remaps.get(entry.id))
         return files
 

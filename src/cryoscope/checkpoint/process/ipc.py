@@ -47,6 +47,16 @@ def ipc_objects(images: ImageSet) -> list[IpcObject]:
     ]
 
 
+def waiting_messages(images: ImageSet) -> list[tuple[int, bytes]]:
+    """Messages that wait in System V queues, each with the id of its queue, oldest first."""
+    return [
+        (entry.message.desc.id, message.data)
+        for image, _ in images.matching("ipcns-msg-*")
+        for entry in images.entries(image)
+        for message in entry.extra or ()
+    ]
+
+
 def _segment(entry: Any) -> dict[str, Any]:
     return {"size": entry.message.size}
 
