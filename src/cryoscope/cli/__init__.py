@@ -107,6 +107,10 @@ def main() -> None:
         from cryoscope.cli.failure import report
 
         code = report(error)
+        try:
+            sys.stdout.flush()
+        except OSError:  # what could not be written must not be tried again at exit
+            _nobody_reads()
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -8,6 +8,7 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from built_samples import PAGE, core, image, made, mm, pagemap, tree, vma
@@ -24,6 +25,7 @@ else:
     from backports import zstd
 
 PID = 641
+SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # not in 3.11.2
 PARENT, PRESENT = 1, 4
 
 
@@ -33,7 +35,7 @@ def folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("incremental")
     raw = zstd.decompress((data / "criu-incremental.tar.zst").read_bytes())
     with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
-        tar.extractall(target, filter="data")
+        tar.extractall(target, **SAFELY)
     return target
 
 
