@@ -35,15 +35,17 @@ DIRECTORY = re.compile(r"(?:OLD)?PWD=[\\\"']*+/")
 
 # A text can be megabytes of what a stranger chose, so each pattern here takes time linear in it: it can
 # begin only at the edge of a name or of a quotation, and what it has taken it does not give back (`++`).
+# Groups end without `++`: Python before 3.11.5 takes too much or too little there when their parts look
+# ahead; nothing comes behind them, so nothing can make them give back.
 # A name that does not tell is passed over without its value: there may be another name in it.
 NAME = r"[A-Za-z0-9_.-]"
 FLAG = re.compile(rf"--?+{NAME}++\Z")
 ASSIGNED = re.compile(rf"(?<!{NAME})(?P<name>{NAME}++)=")
-WORD = r"(?:[^\s;&|'\"\\]++|\\++(?!\"))++"
+WORD = r"(?:[^\s;&|'\"\\]++|\\++(?!\"))+"
 CLOSING = r"(?=[\s,:;)}}\]]|\Z)"
 SHELL_VALUE = re.compile(
     rf"(?P<secret>(?:\\*+\"[^\"]*+\"?+|'[^']*+'?+|{WORD})"
-    rf"(?:{WORD}|\"(?!{CLOSING})[^\"]*+\"?+|'(?!{CLOSING})[^']*+'?+)*+)"
+    rf"(?:{WORD}|\"(?!{CLOSING})[^\"]*+\"?+|'(?!{CLOSING})[^']*+'?+)*)"
 )
 """A word of a shell, quotations and all; a quote that closes what stands around the word ends it."""
 
@@ -52,8 +54,8 @@ KEY_IN_JSON = re.compile(rf'{OPEN}(?P<name>{NAME}++)\\*+"\s*+:\s*+')
 PAIR_IN_JSON = re.compile(
     rf'{OPEN}(?i:name)\\*+"\s*+:\s*+\\*+"(?P<name>{NAME}++)\\*+"\s*+,\s*+{OPEN}(?i:value)\\*+"\s*+:\s*+'
 )
-PLAIN = re.compile(r'"(?P<secret>(?:[^"\\]++|\\.)++)', re.DOTALL)
-NESTED = re.compile(r'\\++"(?P<secret>(?:[^"\\]++|\\\\\\"|\\[^"])++)', re.DOTALL)
+PLAIN = re.compile(r'"(?P<secret>(?:[^"\\]++|\\.)+)', re.DOTALL)
+NESTED = re.compile(r'\\++"(?P<secret>(?:[^"\\]++|\\\\\\"|\\[^"])+)', re.DOTALL)
 """The inside of a JSON string: in JSON itself, and in JSON inside a JSON string."""
 
 IN_URL = re.compile(
