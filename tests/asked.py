@@ -56,7 +56,7 @@ def _processes(archive: Archive) -> Any:
     checkpoint = Checkpoint(archive)
     part = Views().processes("a.tar", checkpoint, Masker())
     views.processes(part, 80)
-    views.process_tree(part, None)
+    list(views.process_tree(part, None))
     return checkpoint.damaged
 
 
@@ -64,7 +64,7 @@ def _inspect(archive: Archive) -> Any:
     checkpoint = Checkpoint(archive)
     part = Inspection.of([], [], everything=True)("a.tar", checkpoint, Masker())
     encode(part)
-    inspection(part, 80)
+    list(inspection(part, 80))
     for draw, view in _tables(checkpoint):
         draw(view, 80)
     encode(damage("a.tar", checkpoint.damaged))

@@ -34,13 +34,13 @@ def raw_controls(output: bytes) -> list[str]:
     return sorted({c for c in UNSAFE.findall(output.decode("utf-8")) if c not in "\n\t"})
 
 
-def check(ran: Ran, codes: Sequence[int] = (0, 1, 2, 3)) -> None:
+def check(ran: Ran, codes: Sequence[int] = (0, 1, 2, 3), memory: int = MEMORY) -> None:
     """No crash, no hang, no flood, nothing a terminal obeys, whatever was in the archive."""
     assert ran.code in codes, ran
     for said in (b"Traceback", b"internal error", b"Timeout ("):
         assert said not in ran.err, ran
     assert raw_controls(ran.out + ran.err) == [], ran
-    assert ran.rss < MEMORY, (ran.rss, ran)
+    assert ran.rss < memory, (ran.rss, ran)
     form = _form(ran.arguments)
     if form == "json" and ran.out:
         json.loads(ran.out)

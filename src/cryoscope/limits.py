@@ -85,6 +85,10 @@ JSON_DOCUMENT = 64 * MIB
 """A config.dump, spec.dump or status: real ones are under 1 MiB."""
 
 # --- processes and memory -------------------------------------------------------------------
+PROCESSES = 100_000
+"""Processes of one checkpoint that become records, 3.3 KB each: a node allows 32,768 pids by default,
+and a container's pids cgroup far fewer."""
+
 TASKS = 4_194_304
 """Tasks of one checkpoint: the kernel's own PID_MAX_LIMIT."""
 

@@ -113,8 +113,8 @@ def test_a_million_generations_are_drawn_without_a_million_columns() -> None:
     last = root
     for number in range(20_000):
         last = last.add(str(number))
-    lines = root.lines()
+    lines = list(root.lines())
     assert len(lines) == 20_001
     assert max(map(len, lines)) < 4 * (DEEPEST + 4) + 10
     assert all(len(line) <= 60 for line in root.lines(60))
-    assert "19999" in root.lines(60)[-1]
+    assert "19999" in list(root.lines(60))[-1]

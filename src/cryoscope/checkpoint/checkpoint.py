@@ -161,8 +161,11 @@ class Checkpoint:
         Archives that a full disk cut short have lost it first: it comes behind the pages.
         """
         entries = self.images.messages("pstree.img")
+        if len(entries) > limits.PROCESSES:
+            problem = f"names {len(entries)} processes: those from number {limits.PROCESSES} on are left out"
+            self._own.append(Damaged(self.prefix + "pstree.img", problem, "limit.processes"))
         if entries:
-            return entries
+            return entries[: limits.PROCESSES]
         problem = "is missing: processes are told by their core images, who started whom is not known"
         self._own.append(Damaged(self.prefix + "pstree.img", problem, "process.pstree-missing"))
         cores = ((int(pid), self.images.first(name)) for name, pid in self.images.matching("core-*"))

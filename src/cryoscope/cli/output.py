@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +17,7 @@ from cryoscope.workflows.examine import Answer, Asking
 if TYPE_CHECKING:
     from cryoscope.workflows.masking import Masker
 
-Draw = Callable[[Any, int | None], list[str]]
+Draw = Callable[[Any, int | None], Iterable[str]]
 NAMED = 12
 """Damaged parts named to a person; JSON has them all."""
 

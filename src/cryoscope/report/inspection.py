@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import UNSET
@@ -11,7 +12,7 @@ from cryoscope.report.units import duration, moment, plural, short_id, size
 from cryoscope.report.views import command, endpoints, target
 
 
-def inspection(part: Any, width: int | None) -> list[str]:
+def inspection(part: Any, width: int | None) -> Iterator[str]:
     """The lines of one archive's part of an inspection."""
     root = Outline(part.archive)
     _overview(root, part.overview)

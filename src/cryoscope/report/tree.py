@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cryoscope.report.table import shorten
 from cryoscope.text import escape
 
@@ -11,6 +13,8 @@ DEEPEST = 24
 
 class Outline:
     """One line and the outlines below it."""
+
+    __slots__ = ("children", "text")
 
     def __init__(self, text: str) -> None:
         self.text = escape(text)
@@ -27,14 +31,17 @@ class Outline:
         if value not in (None, "", [], {}):
             self.add(f"{name}: {value}")
 
-    def lines(self, width: int | None = None) -> list[str]:
+    def lines(self, width: int | None = None) -> Iterator[str]:
         """The outline as lines of at most `width` columns; uncut without."""
-        found = [self.text]
+        yield _cut(self.text, width)
         room = 4 * DEEPEST if width is None else min(4 * DEEPEST, width // 2)
         waiting = [(child, "", index == 0) for index, child in enumerate(reversed(self.children))]
         while waiting:
             outline, rails, last = waiting.pop()
-            found.append(rails + ("└── " if last else "├── ") + outline.text)
+            yield _cut(rails + ("└── " if last else "├── ") + outline.text, width)
             below = rails + ("    " if last else "│   ") if len(rails) < room else rails
             waiting += [(child, below, index == 0) for index, child in enumerate(reversed(outline.children))]
-        return [shorten(line, width) if width is not None else line for line in found]
+
+
+def _cut(line: str, width: int | None) -> str:
+    return line if width is None else shorten(line, width)

@@ -6,7 +6,7 @@ None in a pipe.  With several archives a column or heading names the archive.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cryoscope.report.table import Table, fit
@@ -92,7 +92,7 @@ def processes(part: Any, width: int | None) -> list[str]:
     return table.lines(width)
 
 
-def process_tree(part: Any, width: int | None) -> list[str]:
+def process_tree(part: Any, width: int | None) -> Iterator[str]:
     """`ps --format tree`: as pstree, with pids."""
     drawn: dict[int, Outline] = {}
     roots = []
@@ -105,7 +105,7 @@ def process_tree(part: Any, width: int | None) -> list[str]:
         else:
             drawn[process.pid] = Outline(text)
             roots.append(drawn[process.pid])
-    return [line for root in roots for line in root.lines(width)]
+    return (line for root in roots for line in root.lines(width))
 
 
 def _depth(process: Any, found: dict[int, Any]) -> int:
