@@ -1,4 +1,4 @@
-"""One rule of masking: what tells of a secret is hidden, and no pattern runs away on what a stranger wrote."""
+"""One rule of masking: what tells of a secret is hidden, and no pattern runs away on any text."""
 
 from __future__ import annotations
 
