@@ -109,7 +109,7 @@ class Checkpoint:
     @cached_property
     def dump_log(self) -> DumpLog | None:
         """CRIU's own log, summed up."""
-        name = self._beside("dump.log")
+        name = self.dump_log_name
         try:
             return read_log(self.archive.read_at(name, 0, limits.DUMP_LOG)) if name else None
         except CryoscopeError as error:
@@ -119,6 +119,11 @@ class Checkpoint:
     def _beside(self, base: str) -> str | None:
         """Where a file that engines move out of the images' folder lies."""
         return next((name for name in (base, self.prefix + base) if name in self.archive), None)
+
+    @cached_property
+    def dump_log_name(self) -> str | None:
+        """Archive member that holds CRIU's log of the dump."""
+        return self._beside("dump.log")
 
     @cached_property
     def log_name(self) -> str | None:

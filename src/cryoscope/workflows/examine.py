@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from cryoscope.checkpoint.archive import IndexCache
-from cryoscope.errors import CryoscopeError
+from cryoscope.errors import CryoscopeError, Damaged
 from cryoscope.text import readable
 from cryoscope.workflows.documents import DamagedIn, Document, Part, damage, document
 from cryoscope.workflows.open import Progress, open_checkpoint
@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
 OK, FAILED, DAMAGED = 0, 1, 3
 
+Failure = tuple[str, CryoscopeError]
+"""An archive that could not be read at all, and why."""
+
 
 class Answer(msgspec.Struct, frozen=True):
     """A document, the exit code that goes with it, and the archives that gave only an error."""
 
     document: Document
     exit_code: int
-    failures: list[tuple[str, CryoscopeError]] = []
+    failures: list[Failure] = []
 
 
 class Asking(msgspec.Struct, kw_only=True, dict=True):
@@ -56,23 +59,35 @@ def ask(
     noun: str, targets: Sequence[str], question: Question, asking: Asking, *, stacks: bool = False
 ) -> Answer:
     """The answers of `question` to each target, as a document of `noun`."""
-    parts: list[Any] = []
+
+    def read(target: str) -> tuple[Part, list[Damaged]]:
+        progress = asking.progress(target)
+        with open_checkpoint(target, cache=asking.cache, stacks=stacks, progress=progress) as checkpoint:
+            part = question(readable(target), checkpoint, asking.masker)
+            return part, checkpoint.damaged
+
+    return answer(noun, *each(targets, read))
+
+
+def each(
+    targets: Sequence[str], read: Callable[[str], tuple[Part, list[Damaged]]]
+) -> tuple[list[Part], list[DamagedIn], list[Failure]]:
+    """What `read` gives of each target, what of it was damaged, and what gave only an error."""
+    parts: list[Part] = []
     damaged: list[DamagedIn] = []
-    failures: list[tuple[str, CryoscopeError]] = []
+    failures: list[Failure] = []
     for target in targets:
         try:
-            progress = asking.progress(target)
-            with open_checkpoint(target, cache=asking.cache, stacks=stacks, progress=progress) as checkpoint:
-                parts.append(question(readable(target), checkpoint, asking.masker))
-                damaged += damage(target, checkpoint.damaged)
+            part, found = read(target)
         except CryoscopeError as error:
             failures.append((target, error))
-    return answer(noun, parts, damaged, failures)
+        else:
+            parts.append(part)
+            damaged += damage(target, found)
+    return parts, damaged, failures
 
 
-def answer(
-    noun: str, parts: list[Any], damaged: list[DamagedIn], failures: list[tuple[str, CryoscopeError]]
-) -> Answer:
+def answer(noun: str, parts: list[Part], damaged: list[DamagedIn], failures: list[Failure]) -> Answer:
     """The answer from what could be read, what of it was damaged, and what gave only an error."""
     damaged = damaged + [failure(target, error) for target, error in failures]
     return Answer(document(noun, parts, damaged), exit_code(failures, damaged), failures)
@@ -89,7 +104,7 @@ def failure(target: str, error: CryoscopeError) -> DamagedIn:
     )
 
 
-def exit_code(failures: Sequence[tuple[str, CryoscopeError]], damaged: Sequence[DamagedIn]) -> int:
+def exit_code(failures: Sequence[Failure], damaged: Sequence[DamagedIn]) -> int:
     """That of the errors where they agree, else 1; 3 if only parts could not be read; else 0."""
     codes = {error.exit_code for _, error in failures}
     if codes:

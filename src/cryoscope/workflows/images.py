@@ -22,8 +22,8 @@ from cryoscope.checkpoint.criu.json import dumps, from_json
 from cryoscope.checkpoint.layout import images_prefix
 from cryoscope.errors import CryoscopeError, Damaged, ImageError, NotACheckpoint, UsageError
 from cryoscope.text import readable
-from cryoscope.workflows.documents import DamagedIn, Part, damage
-from cryoscope.workflows.examine import Answer, Asking, answer
+from cryoscope.workflows.documents import Part
+from cryoscope.workflows.examine import Answer, Asking, answer, each
 from cryoscope.workflows.members import missing
 from cryoscope.workflows.open import STANDARD_INPUT, open_at, unreadable
 
@@ -221,14 +221,4 @@ def _infos(
 
 def infos(targets: Sequence[str], asking: Asking) -> Answer:
     """`info_of` for each target."""
-    parts: list[ImagesPart] = []
-    damaged: list[DamagedIn] = []
-    failures: list[tuple[str, CryoscopeError]] = []
-    for target in targets:
-        try:
-            part, found = info_of(target, asking)
-            parts.append(part)
-            damaged += damage(target, found)
-        except CryoscopeError as error:
-            failures.append((target, error))
-    return answer("images", parts, damaged, failures)
+    return answer("images", *each(targets, partial(info_of, asking=asking)))

@@ -12,10 +12,10 @@ from cryoscope import limits
 from cryoscope.checkpoint.archive import Archive, Member
 from cryoscope.checkpoint.container.dumps import moment_of_ns
 from cryoscope.checkpoint.rootfs.changes import FORMATS
-from cryoscope.errors import CryoscopeError, MemberMissing
+from cryoscope.errors import Damaged, MemberMissing
 from cryoscope.text import readable, with_bytes
-from cryoscope.workflows.documents import DamagedIn, Part, damage
-from cryoscope.workflows.examine import Answer, Asking, answer
+from cryoscope.workflows.documents import Part
+from cryoscope.workflows.examine import Answer, Asking, answer, each
 from cryoscope.workflows.open import open_at
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def missing(archive: Archive, name: str) -> MemberMissing:
 
 def log_of(target: str, checkpoint: Checkpoint, masker: Masker, *, of_criu: bool, lines: int) -> LogPart:
     """The end of the container's log, or of CRIU's: at most `lines` lines, all with 0."""
-    name = _dump_log(checkpoint) if of_criu else checkpoint.log_name
+    name = checkpoint.dump_log_name if of_criu else checkpoint.log_name
     if name is None:
         return LogPart(archive=target, member=None)
     size = checkpoint.archive.members[name].size
@@ -143,21 +143,11 @@ def log_of(target: str, checkpoint: Checkpoint, masker: Masker, *, of_criu: bool
     return LogPart(archive=target, member=name, size=size, skipped=start, lines=shown)
 
 
-def _dump_log(checkpoint: Checkpoint) -> str | None:
-    names = ("dump.log", checkpoint.prefix + "dump.log")
-    return next((name for name in names if name in checkpoint.archive), None)
-
-
 def list_archives(targets: Sequence[str], asking: Asking) -> Answer:
     """The members of each archive, whether it holds a checkpoint or not."""
-    parts: list[MembersPart] = []
-    damaged: list[DamagedIn] = []
-    failures: list[tuple[str, CryoscopeError]] = []
-    for target in targets:
-        try:
-            with open_at(target, cache=asking.cache, progress=asking.progress(target)) as archive:
-                parts.append(list_members(target, archive))
-                damaged += damage(target, archive.damaged)
-        except CryoscopeError as error:
-            failures.append((target, error))
-    return answer("members", parts, damaged, failures)
+
+    def read(target: str) -> tuple[MembersPart, list[Damaged]]:
+        with open_at(target, cache=asking.cache, progress=asking.progress(target)) as archive:
+            return list_members(target, archive), archive.damaged
+
+    return answer("members", *each(targets, read))

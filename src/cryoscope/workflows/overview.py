@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from cryoscope.checkpoint.overview import Overview, read_overview
-from cryoscope.errors import CryoscopeError, UsageError
+from cryoscope.errors import CryoscopeError, Damaged, UsageError
 from cryoscope.text import readable
-from cryoscope.workflows.documents import DamagedIn, Part, damage
-from cryoscope.workflows.examine import Answer, Asking, answer
+from cryoscope.workflows.documents import Part
+from cryoscope.workflows.examine import Answer, Asking, answer, each
 from cryoscope.workflows.open import STANDARD_INPUT, open_at, source_at, unreadable
 
 KUBELET_FOLDER = "/var/lib/kubelet/checkpoints"
@@ -29,20 +30,15 @@ class OverviewPart(Part, frozen=True, kw_only=True, omit_defaults=True):
 
 def show(targets: Sequence[str], asking: Asking) -> Answer:
     """The overview of each target."""
-    parts: list[OverviewPart] = []
-    damaged: list[DamagedIn] = []
-    failures: list[tuple[str, CryoscopeError]] = []
-    for target in targets:
-        try:
-            found, problems = overview(target, asking)
-            parts.append(OverviewPart(archive=readable(target), overview=found))
-            damaged += problems
-        except CryoscopeError as error:
-            failures.append((target, error))
-    return answer("overview", parts, damaged, failures)
+    return answer("overview", *each(targets, partial(_part, asking=asking)))
 
 
-def overview(target: str, asking: Asking) -> tuple[Overview, list[DamagedIn]]:
+def _part(target: str, asking: Asking) -> tuple[OverviewPart, list[Damaged]]:
+    found, damaged = overview(target, asking)
+    return OverviewPart(archive=readable(target), overview=found), damaged
+
+
+def overview(target: str, asking: Asking) -> tuple[Overview, list[Damaged]]:
     """The overview of one target and what of it is damaged, from the cache where that may be."""
     key = _key(target) if asking.cache is not None else None
     kept = asking.cache.get(key) if asking.cache is not None and key else None
@@ -52,8 +48,7 @@ def overview(target: str, asking: Asking) -> tuple[Overview, list[DamagedIn]]:
         except msgspec.DecodeError:
             pass
     with open_at(target, cache=asking.cache, progress=asking.progress(target)) as archive:
-        found, problems = read_overview(archive)
-    damaged = damage(target, problems)
+        found, damaged = read_overview(archive)
     if asking.cache is not None and key and not damaged and found.form.startswith(WORTH_KEEPING):
         asking.cache.put(key, msgspec.json.encode(found))
     return found, damaged
@@ -104,19 +99,11 @@ def _may_be(entry: os.DirEntry[str]) -> bool:
 
 def list_folder(folder: str, asking: Asking) -> tuple[Answer, list[str]]:
     """The overviews of the checkpoints in a folder, and the names of files that are none."""
-    parts: list[OverviewPart] = []
-    damaged: list[DamagedIn] = []
-    failures: list[tuple[str, CryoscopeError]] = []
-    others: list[str] = []
-    for target in checkpoints_in(folder):
-        try:
-            found, problems = overview(target, asking)
-        except CryoscopeError as error:
-            if error.code.startswith("archive.no") or error.code == "archive.unreadable":
-                others.append(target)
-            else:
-                failures.append((target, error))
-            continue
-        parts.append(OverviewPart(archive=readable(target), overview=found))
-        damaged += problems
+    parts, damaged, failures = each(checkpoints_in(folder), partial(_part, asking=asking))
+    others = [target for target, error in failures if _is_something_else(error)]
+    failures = [(target, error) for target, error in failures if not _is_something_else(error)]
     return answer("overview", parts, damaged, failures), others
+
+
+def _is_something_else(error: CryoscopeError) -> bool:
+    return error.code.startswith("archive.no") or error.code == "archive.unreadable"
