@@ -1,0 +1,43 @@
+"""What every engine of the lab does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lab.errors import LabError
+from lab.node import Node
+from lab.workloads import Workload
+
+
+class Refused(LabError):
+    """The engine cannot do this here; the message is its own reason, for the test that is skipped."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A workload that runs: the engine's name for it, and its first process as seen from outside."""
+
+    id: str
+    pid: int
+    workload: Workload
+
+
+class Engine(Protocol):
+    """One engine in a node.  All paths it returns are those of the outside."""
+
+    name: str
+    node: Node
+
+    def start(self, workload: Workload) -> Running:
+        """Run a workload and wait until it has printed its word; raises `Refused` or `LabError`."""
+
+    def log(self, running: Running) -> str:
+        """What the workload printed so far."""
+
+    def checkpoint(self, running: Running) -> Path:
+        """Checkpoint it and leave it running: the archive or folder, below `node.files`."""
+
+    def remove(self, running: Running) -> None:
+        """End it and take it away."""

@@ -1,0 +1,2 @@
+"""tmp"""
+def make(root, *, log): pass
