@@ -67,6 +67,7 @@ class Node:
                 pass_fds=(lock.fd,),
             )
         self.pid = self._wait()
+        self._depth = len(_numbers(self.pid)) - 1
         self._groups = " ".join(map(str, cgroups.groups_of(self.name)))
 
     def _wait(self) -> int:
@@ -96,6 +97,21 @@ class Node:
     def outside(self, path: str) -> Path:
         """Where a path of the node is for whoever is outside."""
         return self.files / path.lstrip("/")
+
+    def pid_outside(self, pid: int) -> int:
+        """The number by which the outside knows a process of the node; raises `LabError` if it is gone."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            numbers = _numbers(int(folder.name))
+            if len(numbers) > self._depth and numbers[self._depth] == pid and self._has(folder):
+                return int(folder.name)
+        raise LabError(f"there is no process {pid} in the node")
+
+    def _has(self, folder: Path) -> bool:
+        """Whether a process is in the node's cgroups."""
+        try:
+            return self.name in (folder / "cgroup").read_text()
+        except OSError:
+            return False
 
     def argv(self, argv: Iterable[str]) -> list[str]:
         """The command that runs `argv` in this node when it is run outside."""
@@ -194,13 +210,16 @@ def _first_inside(pid: int) -> int:
     waiting = [pid]
     while waiting:
         pid = waiting.pop()
-        if _own_pid(pid) == 1:
+        if _numbers(pid)[-1:] == [1]:
             return pid
         waiting += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
     raise LabError("the node has no first process")
 
 
-def _own_pid(pid: int) -> int:
-    """A process's number in its own pid namespace."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[-1]) for line in lines if line.startswith("NSpid:"))
+def _numbers(pid: int) -> list[int]:
+    """A process's numbers, from this pid namespace to its own (proc(5), status, NSpid); none if it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return []
+    return next((list(map(int, line.split()[1:])) for line in lines if line.startswith("NSpid:")), [])
