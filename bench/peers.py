@@ -1,6 +1,6 @@
 """Where the peers are (checkpointctl, crit, pycriu), which versions, and how to run them.
 
-On PATH if the host has them, else in a Debian root filesystem (bench/peerroot.py). The runner is in
+On PATH if the host has them, else in the lab's root filesystem. The runner is in
 a mount namespace of its own, so the data are bound into that root once, read-only, and a peer's
 figures hold nothing of the set-up: a chroot(2) and the peer's own execve.
 """
@@ -13,12 +13,15 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.measure import Command, run_once
-from bench.peerroot import NoPeersError, peer_root
+from lab import build
+from lab.errors import NoLab
 
-INSIDE = Path("/bench")
+from bench.measure import Command, run_once
+
+INSIDE = Path("/mnt")
+"""Where a peer sees the data: an empty folder of the root, under which mount points are made in memory."""
 PEER_PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-VERSIONS = {  # neither tool of Debian 13 has an option that says it
+VERSIONS = {  # neither tool has an option that says it
     "checkpointctl": ("dpkg-query", "-W", "-f", "${Version}", "checkpointctl"),
     "crit": ("dpkg-query", "-W", "-f", "${Version}", "python3-pycriu"),
 }
@@ -61,10 +64,13 @@ class Peers:
         subprocess.run(["mount", "-o", "remount,ro,bind", str(target)], check=True)
         self.folders[folder] = inside
 
-    def mount_tmp(self) -> None:
+    def mount_scratch(self) -> None:
         """Give the peers the host's /tmp kind of disk: they unpack there, and it must not be a slower one."""
         if self.root is not None:
             subprocess.run(["mount", "--bind", "/tmp", str(self.root / "tmp")], check=True)
+            subprocess.run(
+                ["mount", "-t", "tmpfs", "tmpfs", str(self.root / INSIDE.relative_to("/"))], check=True
+            )
 
 
 def find_peers() -> Peers:
@@ -75,10 +81,10 @@ def find_peers() -> Peers:
         return _none("a mount namespace of its own needs root")
     else:
         try:
-            peers = Peers(peer_root())
-        except (NoPeersError, OSError) as error:
+            peers = Peers(build.build())
+        except (NoLab, OSError) as error:
             return _none(str(error))
-        peers.mount_tmp()
+        peers.mount_scratch()
     for name in ("checkpointctl", "crit"):
         version = _version(peers, name)
         if version:

@@ -1,7 +1,7 @@
 """Measure Cryoscope beside its peers and print the ratios: `python -m bench.run [--quick]`.
 
 Each pair is run A B A B ... on files in the page cache; figures are medians of the runs. Generated
-archives are kept in .bench/ of the checkout, the peers in ${XDG_CACHE_HOME:-~/.cache}/cryoscope.
+archives are kept in .bench/ of the checkout, the peers are the lab's.
 """
 
 from __future__ import annotations

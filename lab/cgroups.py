@@ -1,7 +1,7 @@
 """The cgroups of nodes, in every hierarchy: finding them, joining them, and taking away what a kill left.
 
-A node's groups carry the number and the start time of the process that keeps them, so that a group whose
-keeper is gone is known by its name, even when the number belongs to somebody else by now.
+A node's groups carry the number and the start time of the process that owns it, so that a group whose
+owner is gone is known by its name, even when the number belongs to somebody else by now.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def start_time(pid: int) -> int | None:
 
 
 def name_for(pid: int, number: int) -> str:
-    """The name of the groups of the node `number` that process `pid` keeps."""
+    """The name of the groups of the node `number` that process `pid` owns."""
     return f"{PREFIX}-{pid}-{start_time(pid)}-{number}"
 
 
@@ -48,11 +48,11 @@ def _folders() -> list[tuple[str, list[str]]]:
 
 
 def stale() -> list[Path]:
-    """Groups whose keeper is gone."""
-    return [Path(folder) / name for folder, names in _folders() for name in names if not _kept(name)]
+    """Groups whose owner is gone."""
+    return [Path(folder) / name for folder, names in _folders() for name in names if not _owned(name)]
 
 
-def _kept(name: str) -> bool:
+def _owned(name: str) -> bool:
     try:
         pid, started, _ = name.removeprefix(PREFIX + "-").split("-")
         return start_time(int(pid)) == int(started)
@@ -61,14 +61,18 @@ def _kept(name: str) -> bool:
 
 
 def sweep() -> list[Path]:
-    """End what runs in groups whose keeper is gone, and take them away; returns those that stayed."""
-    found = stale()
-    for group in found:
+    """End what runs in groups whose owner is gone, and take them away; returns those that stayed."""
+    return end(stale())
+
+
+def end(groups: list[Path]) -> list[Path]:
+    """End what runs in these groups and take them away; returns those that stayed."""
+    for group in groups:
         _kill(group)
     deadline = time.monotonic() + PATIENCE
-    while any(remove(group) for group in found) and time.monotonic() < deadline:
+    while any([remove(group) for group in groups]) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return [group for group in found if group.exists()]
+    return [group for group in groups if group.exists()]
 
 
 def _kill(group: Path) -> None:

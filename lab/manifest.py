@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from lab import places
+from lab.errors import NoLab
 from lab.recipe import KNOWN, PACKAGES, digest
 
 NAME = "manifest.json"
@@ -25,7 +27,12 @@ def versions_in(root: Path) -> dict[str, str]:
 def write(root: Path, folder: Path, seconds: float) -> None:
     """Write what was built beside the root filesystem."""
     debian = (root / "etc/debian_version").read_text().strip()
-    document = {"recipe": digest(), "debian": debian, "seconds": round(seconds), "packages": versions_in(root)}
+    document = {
+        "recipe": digest(),
+        "debian": debian,
+        "seconds": round(seconds),
+        "packages": versions_in(root),
+    }
     (folder / NAME).write_text(json.dumps(document, indent=1) + "\n")
 
 
@@ -36,6 +43,14 @@ def read(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def packages() -> dict[str, str]:
+    """Versions by package of the lab that is there; raises `NoLab` if none is."""
+    found = read(places.home())
+    if not found:
+        raise NoLab("it is not built: `make lab` builds it")
+    return dict(found["packages"])
 
 
 def upstream(version: str) -> str:

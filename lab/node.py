@@ -32,7 +32,9 @@ ENVIRONMENT = {
     "TMPDIR": "/tmp",
     "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
 }
-JOIN = 'for group in $GROUPS_OF_NODE; do echo $$ > "$group/cgroup.procs"; done; unset GROUPS_OF_NODE; exec "$@"'
+JOIN = (
+    'for group in $GROUPS_OF_NODE; do echo $$ > "$group/cgroup.procs"; done; unset GROUPS_OF_NODE; exec "$@"'
+)
 
 Completed = subprocess.CompletedProcess
 
@@ -78,7 +80,7 @@ class Node:
             if line.startswith("ready"):
                 return _first_inside(self._keeper.pid)
             said.append(line)
-        self._keeper.wait()
+        self._close()
         raise LabError("the node did not start: " + "".join(said).strip())
 
     def __enter__(self) -> Self:
@@ -88,6 +90,11 @@ class Node:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def keeper(self) -> int:
+        """The process that takes the cgroups away when the node has ended."""
+        return self._keeper.pid
 
     @property
     def files(self) -> Path:
@@ -116,9 +123,10 @@ class Node:
     def argv(self, argv: Iterable[str]) -> list[str]:
         """The command that runs `argv` in this node when it is run outside."""
         enter = ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--ipc", "--uts", "--net", "--cgroup"]
-        return ["sh", "-c", JOIN, "join", *enter, "--wd=/", "--", *argv]
+        return ["sh", "-c", JOIN, "join", *enter, "--", *argv]
 
-    def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment that `argv` must be run with."""
         return ENVIRONMENT | {"GROUPS_OF_NODE": self._groups} | dict(more or {})
 
     def run(
@@ -138,7 +146,7 @@ class Node:
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
-            env=self._environment(environment),
+            env=self.environment(environment),
             timeout=timeout,
             check=False,
         )
@@ -163,7 +171,7 @@ class Node:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=self._environment(environment),
+                env=self.environment(environment),
             )
         service = Service(name, process, log)
         self.services.append(service)
@@ -172,13 +180,16 @@ class Node:
 
     def stop(self) -> None:
         """End everything inside and take the cgroups away; returns when nothing is left."""
-        assert self._keeper.stdin is not None
-        assert self._keeper.stdout is not None
-        self._keeper.stdin.close()
-        self._keeper.stdout.close()
-        self._keeper.wait()
+        self._close()
         for service in self.services:
             service.process.wait()
+        cgroups.end(cgroups.groups_of(self.name))  # a keeper that was killed has left them
+
+    def _close(self) -> None:
+        for pipe in (self._keeper.stdin, self._keeper.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._keeper.wait()
 
 
 class Service:
@@ -217,7 +228,7 @@ def _first_inside(pid: int) -> int:
 
 
 def _numbers(pid: int) -> list[int]:
-    """A process's numbers, from this pid namespace to its own (proc(5), status, NSpid); none if it is gone."""
+    """A process's numbers, from this pid namespace to its own (proc(5), NSpid); none if it is gone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

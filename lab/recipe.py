@@ -8,6 +8,7 @@ whatever fails with it.
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 
 from lab.places import HERE
 
@@ -19,7 +20,7 @@ ENGINES = (
 ).split()
 PEERS = "checkpointctl sysdig gdb binutils ripgrep zstd".split()
 WORKLOADS = "bash busybox-static python3 redis-server nginx-light gcc libc6-dev".split()
-TOOLS = "procps iproute2 python3-grpcio".split()
+TOOLS = ["procps", "iproute2", "python3-grpcio"]
 PACKAGES = tuple(ENGINES + PEERS + WORKLOADS + TOOLS)
 
 KNOWN = {
@@ -53,7 +54,9 @@ SETTINGS = {
         'cgroup_manager = "cgroupfs"\nevents_logger = "file"\nimage_parallel_copies = 2\n'
     ),
     "etc/containers/policy.json": '{"default": [{"type": "insecureAcceptAnything"}]}\n',
-    "etc/containers/registries.conf.d/lab.conf": '[[registry]]\nlocation = "127.0.0.1:5000"\ninsecure = true\n',
+    "etc/containers/registries.conf.d/lab.conf": (
+        '[[registry]]\nlocation = "127.0.0.1:5000"\ninsecure = true\n'
+    ),
 }
 """Written when the packages are there, over their own."""
 
@@ -61,6 +64,7 @@ SOURCES = ("recipe.py", "debian.py", "image.py", "workloads")
 """Files and folders of the lab that decide what is built."""
 
 
+@cache
 def digest() -> str:
     """SHA-256 of everything that decides what a build makes, in hexadecimal."""
     found = hashlib.sha256()

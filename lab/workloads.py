@@ -6,7 +6,24 @@ from then on, so that a reading of /proc before and one after a checkpoint must 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+BIN = "/opt/lab/bin"
+ETC = "/opt/lab/etc"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of the lab: where its OCI archive is in a node, and what engines call it."""
+
+    archive: str
+    reference: str
+
+
+IMAGES = {
+    "busybox": Image("/opt/lab/images/busybox.tar", "localhost/busybox:lab"),
+    "workloads": Image("/opt/lab/images/workloads.tar", "localhost/workloads:lab"),
+}
 
 
 @dataclass(frozen=True)
@@ -14,7 +31,8 @@ class Workload:
     """A program to run in a container, or bare.
 
     `image` is `busybox` or `workloads`; `needs` names what an engine must be able to do for it:
-    `network` (a bridge), `file-locks`, `tcp-established`, `user-namespace`.
+    `network` (a bridge), `file-locks`, `tcp-established`, `user-namespace`.  `bare` holds further arguments
+    for a run without an engine, `second` the workload that must run beside it, with its address as argument.
     """
 
     name: str
@@ -24,3 +42,70 @@ class Workload:
     environment: tuple[tuple[str, str], ...] = ()
     still: bool = False
     needs: frozenset[str] = frozenset()
+    bare: tuple[str, ...] = ()
+    second: Workload | None = None
+
+    def given(self, *arguments: str) -> Workload:
+        """The same with further arguments."""
+        return replace(self, argv=(*self.argv, *arguments))
+
+    def needing(self, *needs: str) -> Workload:
+        """The same with further needs."""
+        return replace(self, needs=self.needs | {*needs})
+
+
+def _python(name: str, *arguments: str) -> tuple[str, ...]:
+    """A program in Python that leaves no compiled files in a container's root filesystem."""
+    return ("python3", "-B", f"{BIN}/{name}", *arguments)
+
+
+def _compiled(name: str, *arguments: str) -> Workload:
+    return Workload(name, "workloads", (f"{BIN}/{name}", *arguments), still=True)
+
+
+SHELL_COUNTER = Workload("counter", "busybox", ("/bin/busybox", "sh", f"{BIN}/counter.sh"))
+HTTP_COUNTER = Workload("http-counter", "workloads", ("bash", f"{BIN}/http-counter.sh"))
+KINDS = Workload("kinds", "workloads", _python("kinds"), still=True)
+KINDS_LOCKED = replace(KINDS.given("locks").needing("file-locks"), name="kinds-locked")
+KINDS_TCP = replace(KINDS.given("tcp").needing("tcp-established"), name="kinds-tcp")
+
+THREADS = _compiled("threads")
+LOCALS = _compiled("locals")
+LOCALS_O2 = _compiled("locals-o2")
+LOCALS_STATIC = _compiled("locals-static")
+REGISTERS = _compiled("registers")
+DLOPENED = _compiled("dlopened")
+HEAP = _compiled("heap")
+
+PAIR = frozenset({"network", "tcp-established"})
+TCP_CLIENT = Workload("tcp-client", "workloads", _python("tcp-client.py"), still=True, needs=PAIR)
+TCP_SERVER = Workload(
+    "tcp-server", "workloads", _python("tcp-server.py"), "listening", still=True, needs=PAIR, second=TCP_CLIENT
+)
+"""It listens before it has a client, and stands still when it has one and has printed `ready`."""
+
+REDIS = Workload(
+    "redis", "workloads", ("redis-server", f"{ETC}/redis.conf"), "Ready to accept connections tcp"
+)
+NGINX = Workload(
+    "nginx", "workloads", ("/bin/busybox", "sh", f"{BIN}/nginx.sh"), needs=frozenset({"user-namespace"})
+)
+
+ALL = (
+    SHELL_COUNTER,
+    HTTP_COUNTER,
+    KINDS,
+    KINDS_LOCKED,
+    KINDS_TCP,
+    THREADS,
+    LOCALS,
+    LOCALS_O2,
+    LOCALS_STATIC,
+    REGISTERS,
+    DLOPENED,
+    HEAP,
+    TCP_SERVER,
+    TCP_CLIENT,
+    REDIS,
+    NGINX,
+)

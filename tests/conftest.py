@@ -11,9 +11,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from lab import places
+
 # Machines are noisy: an example that takes long once is no failure.
 settings.register_profile("cryoscope", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cryoscope")
+
+# Tests have a cache of their own each; the lab is that of the user.
+os.environ.setdefault("CRYOSCOPE_LAB_HOME", str(places.home()))
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"

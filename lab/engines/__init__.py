@@ -4,6 +4,6 @@ They talk to the real daemons and programs, plainly: these drivers make checkpoi
 not the product's.
 """
 
-from lab.engines.port import Engine, Refused, Running
+from lab.engines.port import Engine, Refused, Running, wait_for_word
 
-__all__ = ["Engine", "Refused", "Running"]
+__all__ = ["Engine", "Refused", "Running", "wait_for_word"]

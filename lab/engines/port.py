@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -9,6 +10,9 @@ from typing import Protocol
 from lab.errors import LabError
 from lab.node import Node
 from lab.workloads import Workload
+
+READY = 30.0
+"""Seconds until a workload must have printed its word."""
 
 
 class Refused(LabError):
@@ -22,6 +26,16 @@ class Running:
     id: str
     pid: int
     workload: Workload
+
+
+def wait_for_word(engine: Engine, running: Running) -> Running:
+    """Wait until a workload has printed its word; raises `LabError` with what it printed instead."""
+    deadline = time.monotonic() + READY
+    while running.workload.word not in engine.log(running).split():
+        if time.monotonic() > deadline:
+            raise LabError(f"{running.id} did not get ready:\n{engine.log(running)[-4000:]}")
+        time.sleep(0.05)
+    return running
 
 
 class Engine(Protocol):

@@ -1,0 +1,72 @@
+"""A node with real engines for each worker of a test run, and the engines in it.
+
+Each is started when a test first asks for it and ends with the node.  Where there is no lab, the tests
+are skipped with the reason; with CRYOSCOPE_LAB=required they fail.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+#from lab.engines.containerd import Containerd
+from lab.engines.criu import Criu
+#from lab.engines.docker import Docker
+from lab.engines.podman import Podman
+#from lab.engines.registry import Registry
+from lab.errors import NoLab
+from lab.node import Node
+
+NAMES = ("podman-crun", "podman-runc", "docker", "containerd", "criu")
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    """A running node."""
+    try:
+        found = Node()
+    except NoLab as error:
+        if os.environ.get("CRYOSCOPE_LAB") == "required":
+            raise
+        pytest.skip(f"no lab: {error}")
+    with found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def podman(node: Node) -> Callable[[str], Podman]:
+    """Podman with a runtime, `crun` or `runc`."""
+    started: dict[str, Podman] = {}
+
+    def with_runtime(runtime: str) -> Podman:
+        if runtime not in started:
+            started[runtime] = Podman(node, runtime)
+        return started[runtime]
+
+    return with_runtime
+
+
+@pytest.fixture(scope="session")
+def docker(node: Node) -> Docker:
+    """dockerd with checkpoints switched on."""
+    return Docker(node)
+
+
+@pytest.fixture(scope="session")
+def registry(node: Node) -> Registry:
+    """A registry of images inside the node."""
+    return Registry(node)
+
+
+@pytest.fixture(scope="session")
+def containerd(node: Node, registry: Registry) -> Containerd:
+    """containerd and its CRI socket; images come from the registry."""
+    return Containerd(node, registry)
+
+
+@pytest.fixture(scope="session")
+def criu(node: Node) -> Criu:
+    """CRIU without an engine."""
+    return Criu(node)
