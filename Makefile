@@ -1,5 +1,6 @@
 # make demo       a virtual environment, the install, and the main job on a real checkpoint
-# make test       everything a contributor runs (at most 8 minutes)
+# make test       everything a contributor runs (at most 8 minutes; the lab's build comes on top, once)
+# make lab        a Debian root filesystem with real engines for the tests (root and Debian; about a minute)
 # make check      formatting, lint, types, layers
 # make test-all   `make test` and the long mutation, bomb and load tests
 # make bench      speed beside the peers' (BENCH_ARGS="--quick" for a short one)
@@ -15,7 +16,7 @@ DEMO := tests/data/crio-counter.tar
 export PYTHONDONTWRITEBYTECODE :=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo install dev test test-all check format bench fuzz schemas requirements clean
+.PHONY: demo install dev lab test test-all check format bench fuzz schemas requirements clean
 
 demo: $(VENV)/.installed
 	@echo; echo '$$ cryoscope show $(DEMO)'; $(BIN)/cryoscope show $(DEMO)
@@ -41,20 +42,24 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.installed
 	@touch $@
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m 'not long' -n auto
+	$(BIN)/python -m lab build --if-possible
+	$(BIN)/python -m pytest -m 'not long' -n auto --dist loadgroup
 
 test-all: test
-	$(BIN)/python -m pytest -m long -n auto
+	$(BIN)/python -m pytest -m long -n auto --dist loadgroup
+
+lab:
+	$(PYTHON) -m lab build $(LAB_ARGS)
 
 check: $(VENV)/.dev
-	$(BIN)/ruff format --check src tests bench scripts
-	$(BIN)/ruff check src tests bench scripts
+	$(BIN)/ruff format --check src tests bench lab scripts
+	$(BIN)/ruff check src tests bench lab scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
 format: $(VENV)/.dev
-	$(BIN)/ruff format src tests bench scripts
-	$(BIN)/ruff check --fix src tests bench scripts
+	$(BIN)/ruff format src tests bench lab scripts
+	$(BIN)/ruff check --fix src tests bench lab scripts
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.run $(BENCH_ARGS)

@@ -11,12 +11,11 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from lab import proc_parse as parse
 from lab.proc_fd import waiting
-from lab.proc_net import cgroup_files, spaces_of
-from lab.proc_records import Mounted, Opened, Process, Reading, Thread
+from lab.proc_net import seen_from, spaces_of
+from lab.proc_records import Opened, Process, Reading, Thread
 
 LARGEST = 16 << 20
 """Bytes that are read of one file."""
@@ -45,13 +44,13 @@ def read(first: int, *, tree: bool = False) -> Reading:
     """
     around = _namespaces(_parent(first) or first)
     outside = _below(first) if tree else _together(first)
-    groups = cgroup_files(_parent(first) or first, outside)
+    seen = {name: seen_from(_parent(first) or first, outside, name) for name in ("cgroup", "mountinfo")}
     found: dict[int, Process] = {}
     ended = set()
     numbers = {pid: _number(pid) for pid in outside}
     for pid in outside:
         try:
-            process = _process(pid, numbers, groups.get(pid, ""))
+            process = _process(pid, numbers, {name: texts.get(pid, "") for name, texts in seen.items()})
             found[process.pid] = process
         except Gone:
             ended.add(numbers[pid])
@@ -132,7 +131,7 @@ def _names(pid: int, name: str) -> list[int]:
 
 
 # --- one process --------------------------------------------------------------------------------
-def _process(pid: int, numbers: dict[int, int], groups: str) -> Process:
+def _process(pid: int, numbers: dict[int, int], seen: dict[str, str]) -> Process:
     text, status = _text(pid, "stat"), parse.lines_of(_text(pid, "status"))
     if not text or "NSpid" not in status:
         raise Gone
@@ -154,11 +153,11 @@ def _process(pid: int, numbers: dict[int, int], groups: str) -> Process:
         links={name: _link(pid, name) for name in LINKS},
         texts={name: _text(pid, name).strip() for name in TEXTS},
         namespaces=_namespaces(pid),
-        cgroups=parse.cgroups_of(groups),
+        cgroups=parse.cgroups_of(seen["cgroup"]),
         limits=parse.limits_of(_text(pid, "limits")),
         timers=parse.timers_of(_text(pid, "timers")),
         maps=parse.maps_of(_text(pid, "maps")),
-        mounts=_mounts(pid),
+        mounts=parse.mounts_of(seen["mountinfo"]),
         threads=dict(_threads(pid, uid, gid)),
         descriptors=dict(_descriptors(pid)),
     )
@@ -190,10 +189,6 @@ def _namespaces(pid: int) -> dict[str, int]:
         return {}
     links = {kind: _link(pid, f"ns/{kind}") for kind in kinds}
     return {kind: int(link.split("[")[1].rstrip("]")) for kind, link in links.items() if link}
-
-
-def _mounts(pid: int) -> tuple[Mounted, ...]:
-    return parse.mounts_of(_text(pid, "mountinfo"))
 
 
 def _threads(pid: int, uid: Inside, gid: Inside) -> Iterable[tuple[int, Thread]]:
@@ -249,8 +244,3 @@ def _device(number: int) -> str:
 
 def _can_wait(mode: int) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
-
-
-def exists(pid: int) -> bool:
-    """Whether there is a process of this number."""
-    return Path(f"/proc/{pid}").exists()

@@ -58,11 +58,14 @@ def _enter(pid: int, kind: str, *command: str) -> str:
     return done.stdout.decode(errors="surrogateescape")
 
 
-def cgroup_files(pid: int, others: Iterable[int]) -> dict[int, str]:
-    """/proc/PID/cgroup of others as whoever lives in the cgroup namespace of `pid` sees them."""
-    script = 'for pid; do echo "= $pid"; cat "/proc/$pid/cgroup" 2> /dev/null; done'
-    text = _enter(pid, "cgroup", "sh", "-c", script, "sh", *map(str, others))
-    parts = (part.partition("\n") for part in text.split("= ")[1:])
+def seen_from(pid: int, others: Iterable[int], name: str) -> dict[int, str]:
+    """/proc/PID/`name` of others as whoever lives in the cgroup namespace of `pid` sees it.
+
+    Paths of cgroups, also those in mountinfo, are shown from the root of the reader's namespace.
+    """
+    script = 'for pid; do echo "= $pid"; cat "/proc/$pid/$FILE" 2> /dev/null; done'
+    text = _enter(pid, "cgroup", "env", f"FILE={name}", "sh", "-c", script, "sh", *map(str, others))
+    parts = (part.partition("\n") for part in ("\n" + text).split("\n= ")[1:])
     return {int(number): rest for number, _, rest in parts}
 
 

@@ -7,5 +7,5 @@ lock() {
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$@"
 }
 lock pyproject.toml requirements/build.in -o requirements/base.txt
-lock pyproject.toml requirements/build.in --group test --group check -o requirements/dev.txt
+lock pyproject.toml requirements/build.in --all-extras --group test --group check -o requirements/dev.txt
 lock --group fuzz -o requirements/fuzz.txt

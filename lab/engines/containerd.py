@@ -108,8 +108,8 @@ class Containerd:
         """What the workload printed so far, on both streams."""
         log = self.node.outside(f"{self._pods[running.id].config['log_directory']}/{LOG}")
         # A line is a time, the stream, F or P for a line that is whole or goes on, and the text.
-        rows = [row.split(" ", 3) for row in log.read_text(errors="replace").splitlines() if row.count(" ") > 2]
-        return "".join(text + ("\n" if flag.startswith("F") else "") for _, _, flag, text in rows)
+        rows = (row.split(" ", 3) for row in log.read_text(errors="replace").splitlines())
+        return "".join(row[3] + ("\n" if row[2] == "F" else "") for row in rows if len(row) > 3)
 
     def checkpoint(self, running: Running) -> Path:
         """Checkpoint it and leave it running; returns the archive, a plain tar."""
@@ -150,9 +150,10 @@ class Containerd:
 
 def _pod_config(workload: Workload, name: str) -> dict[str, Any]:
     uid = str(uuid.uuid4())
-    labels = {"io.kubernetes.pod.name": name, "io.kubernetes.pod.namespace": "lab", "io.kubernetes.pod.uid": uid}
+    metadata = {"name": name, "namespace": "lab", "uid": uid}
+    labels = {f"io.kubernetes.pod.{key}": value for key, value in metadata.items()}
     return {
-        "metadata": {"name": name, "uid": uid, "namespace": "lab"},
+        "metadata": metadata,
         "log_directory": f"{LOGS}/lab_{name}_{uid}/{workload.name}",
         "labels": cri.texts(labels),
         "linux": {"security_context": _security(workload)},

@@ -35,7 +35,11 @@ SECURITY = Message(namespace_options=(3, NAMESPACES), seccomp=(15, PROFILE))
 POD_LINUX = Message(security_context=(2, POD_SECURITY))
 LINUX = Message(security_context=(2, SECURITY))
 POD_CONFIG = Message(
-    metadata=(1, POD_METADATA), log_directory=3, labels=(6, TEXTS), annotations=(7, TEXTS), linux=(8, POD_LINUX)
+    metadata=(1, POD_METADATA),
+    log_directory=3,
+    labels=(6, TEXTS),
+    annotations=(7, TEXTS),
+    linux=(8, POD_LINUX),
 )
 CONFIG = Message(
     metadata=(1, METADATA),
@@ -53,7 +57,7 @@ STATUS = Message(status=(1, Message(state=3)), info=(2, TEXTS))
 
 
 class CallFailed(LabError):
-    """The server answered a call with an error: gRPC's name for it in `status`, the server's words in `said`."""
+    """The server answered with an error: gRPC's name for it in `status`, the server's words in `said`."""
 
     def __init__(self, method: str, status: str, said: str) -> None:
         super().__init__(f"{method}: {status}: {said}")

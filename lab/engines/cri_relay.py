@@ -1,6 +1,6 @@
-"""Runs in a node: passes calls that come through a unix socket on to a gRPC server, message bytes as they are.
+"""Runs in a node: passes calls that come through a unix socket on to a gRPC server, byte for byte.
 
-    python3 - SOCKET SERVER
+    python3 -c SOURCE SOCKET SERVER
 
 One call a connection.  Asked is `/package.Service/Method`, a line feed and the request, to the end of the
 stream; answered is `OK` or the name of a gRPC status, a line feed, and the response or the server's words.

@@ -18,8 +18,9 @@ class Message:
     """The fields of one kind of message: a number, or a number and the message in the field."""
 
     def __init__(self, **fields: int | tuple[int, Message]) -> None:
-        pairs = {name: field if isinstance(field, tuple) else (field, None) for name, field in fields.items()}
-        self._fields: dict[str, tuple[int, Message | None]] = pairs
+        self._fields: dict[str, tuple[int, Message | None]] = {}
+        for name, field in fields.items():
+            self._fields[name] = field if isinstance(field, tuple) else (field, None)
 
     def encode(self, values: dict[str, Any]) -> bytes:
         """A message with these values; a list is a repeated field, an int, str or bytes stands for itself."""

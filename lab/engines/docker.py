@@ -47,8 +47,8 @@ class Docker:
         conf = node.outside(RUNC_CONF)
         conf.parent.mkdir(parents=True, exist_ok=True)
         conf.write_text(CRIU_OPTIONS)
-        options = ("--experimental", f"--data-root={DATA}", f"--host=unix://{SOCKET}", "--storage-driver=overlay2")
-        node.service("dockerd", *options, ready=self._answers)
+        places = (f"--data-root={DATA}", f"--host=unix://{SOCKET}")
+        node.service("dockerd", "--experimental", "--storage-driver=overlay2", *places, ready=self._answers)
 
     def start(self, workload: Workload) -> Running:
         """Run a workload and wait until it has printed its word; raises `Refused` or `LabError`."""

@@ -16,7 +16,7 @@ storage: {{filesystem: {{rootdirectory: /var/lib/lab-registry}}}}
 http: {{addr: "{ADDRESS}"}}
 """
 LISTENS = "0A"
-"""The state of a listening socket in /proc/net/tcp (proc(5); include/net/tcp_states.h)."""
+"""The state of a listening socket in /proc/PID/net/tcp (Linux, include/net/tcp_states.h)."""
 
 
 class Registry:
@@ -29,11 +29,12 @@ class Registry:
 
     def push(self, archive: str, name: str) -> str:
         """Push an OCI archive, a path of the node, as `name`; returns NAME@DIGEST."""
-        source, target = f"oci-archive:{archive}", f"docker://{ADDRESS}/{name}"
-        self.node.run("skopeo", "copy", "-q", "--dest-tls-verify=false", f"--digestfile={DIGEST}", source, target)
+        options = ("--quiet", "--dest-tls-verify=false", f"--digestfile={DIGEST}")
+        self.node.run("skopeo", "copy", *options, f"oci-archive:{archive}", f"docker://{ADDRESS}/{name}")
         return f"{ADDRESS}/{name}@{self.node.outside(DIGEST).read_text().strip()}"
 
     def _listens(self) -> bool:
         """Whether a socket listens at its address; asked of the kernel, for the outside cannot connect."""
-        rows = Path(f"/proc/{self.node.pid}/net/tcp").read_text().splitlines()[1:]
-        return any(row.split()[1].endswith(":1388") and row.split()[3] == LISTENS for row in rows)
+        port = f":{int(ADDRESS.partition(':')[2]):04X}"
+        rows = [row.split() for row in Path(f"/proc/{self.node.pid}/net/tcp").read_text().splitlines()]
+        return any(row[1].endswith(port) and row[3] == LISTENS for row in rows)

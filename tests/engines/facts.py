@@ -70,7 +70,7 @@ class Comparison:
 
 def compare(before: Facts, after: Facts, said: Facts, *, still: bool) -> Comparison:
     """Hold what a checkpoint said against both readings; `still` workloads may have no exception."""
-    passing = set() if still else _pids(before) ^ _pids(after) | (_pids(said) - _pids(before))
+    passing = set() if still else _passing(before, after, said)
     moved, wrong, not_said, kinds = [], [], Counter[Rule](), Counter[str]()
     for key in before.keys() | after.keys() | said.keys():
         fact = Difference(key, *(facts.get(key, NOTHING) for facts in (before, after, said)))
@@ -90,9 +90,11 @@ def _order(fact: Difference) -> str:
     return str(fact.key)
 
 
-def _pids(facts: Facts) -> set[Any]:
-    """Processes by pid and start: another one that was given the same pid is not the same."""
-    return {key[1] for key in facts if key[0] in ("process", "zombie")}
+def _passing(before: Facts, after: Facts, said: Facts) -> set[Any]:
+    """Pids of processes that are not in both readings: one that got the pid of another is another."""
+    births = [{(key[1], value) for key, value in facts.items() if key[2:] == ("started",)} for facts in (before, after)]
+    stayed = {pid for pid, _ in births[0] & births[1]}
+    return {key[1] for facts in (before, after, said) for key in facts if key[0] in OF_PROCESSES} - stayed
 
 
 def _may_move(fact: Difference, passing: set[Any], still: bool) -> bool:

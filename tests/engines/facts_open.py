@@ -68,12 +68,13 @@ def _value(name: str, text: str) -> Any:
 
 def _watch(kind: str, row: dict[str, str] | Any) -> Iterator[Fact]:
     """The columns of a line, by what is watched; numbers but those of descriptors are hexadecimal."""
-    numbers = {name: _number(kind, name, text) for name, text in row.items()}
+    numbers: dict[str, Any] = {name: _number(kind, name, text) for name, text in row.items()}
     watched = numbers.pop("tfd" if kind == "tfd" else "wd", numbers.get("ino"))
     for name, number in numbers.items():
         yield ("watch", str(watched), name), number
 
 
-def _number(kind: str, name: str, text: str) -> int:
-    decimal = name in ("tfd", "wd") or (kind, name) == ("tfd", "pos")
-    return int(text, 10 if decimal else 16)
+def _number(kind: str, name: str, text: str) -> int | str:
+    if name == "f_handle":
+        return text
+    return int(text, 10 if kind == "tfd" and name in ("tfd", "pos") else 16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import stat
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from facts_open import facts_of_descriptor
 
 from lab.proc import Reading
-from lab.proc_records import Process, Thread
+from lab.proc_records import Mapped, Process, Thread
 
 Fact = tuple[tuple[Any, ...], Any]
 
@@ -44,6 +45,8 @@ LIMITS = {
     "realtime timeout": "RTTIME",
 }
 """The words of /proc/PID/limits (fs/proc/base.c, lnames)."""
+ATIME, STRICT = {"relatime", "noatime"}, {"strictatime"}
+"""A mount that is shown with none of the first is of the last kind (fs/proc_namespace.c)."""
 NO_LOGIN = 0xFFFFFFFF
 
 
@@ -144,7 +147,7 @@ def _of_memory(process: Process) -> Iterator[tuple[str, Any]]:
     for name in (*names, "arg_start", "arg_end", "env_start", "env_end"):
         yield name, process.numbers[name]
     words = (process.auxv[at : at + 8] for at in range(0, len(process.auxv), 8))
-    yield "auxv", [int.from_bytes(word, "little") for word in words]
+    yield "auxv", tuple(int.from_bytes(word, "little") for word in words)
 
 
 def _limit(text: str) -> int | str:
@@ -162,7 +165,7 @@ def _of_namespaces(process: Process, reading: Reading) -> Iterator[Fact]:
 
 
 def _of_maps(process: Process) -> Iterator[Fact]:
-    for row in process.maps:
+    for row in _one_vvar(process.maps):
         key = ("mapping", process.pid, hex(row.start))
         yield (*key, "end"), row.end
         yield (*key, "perms"), row.perms
@@ -171,6 +174,20 @@ def _of_maps(process: Process) -> Iterator[Fact]:
             yield (*key, "offset"), row.offset
             yield (*key, "device"), row.device
             yield (*key, "inode"), row.inode
+
+
+def _one_vvar(rows: tuple[Mapped, ...]) -> list[Mapped]:
+    """[vvar] and [vvar_vclock] are one mapping for CRIU, which cannot move one without the other.
+
+    (criu/proc_parse.c, parse_smaps.)
+    """
+    found: list[Mapped] = []
+    for row in rows:
+        if row.path == "[vvar_vclock]" and found and found[-1].end == row.start:
+            found[-1] = dataclasses.replace(found[-1], end=row.end)
+        else:
+            found.append(row)
+    return found
 
 
 # --- namespaces ---------------------------------------------------------------------------------
@@ -195,8 +212,9 @@ def _mounts(reading: Reading, _: int, owner: int) -> Iterator[Fact]:
     for mount in reading.processes[owner].mounts:
         for name in ("parent", "device", "root", "mountpoint", "shared", "master", "fstype", "source"):
             yield ("mount", owner, mount.id, name), getattr(mount, name)
-        yield ("mount", owner, mount.id, "options"), frozenset(mount.options.split(",")) - {"rw"}
-        yield ("mount", owner, mount.id, "super"), frozenset(mount.super_options.split(","))
+        options = frozenset(mount.options.split(",")) - {"rw"}
+        yield ("mount", owner, mount.id, "options"), options if options & ATIME else options | STRICT
+        yield ("mount", owner, mount.id, "super"), frozenset(mount.super_options.split(",")) - {"rw"}
 
 
 def _names(reading: Reading, number: int, owner: int) -> Iterator[Fact]:

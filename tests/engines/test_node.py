@@ -105,7 +105,6 @@ def test_owner_and_keeper_are_killed_and_the_next_node_sweeps(owner: Owner) -> N
     while any(line.startswith("/proc") for line in left(owner.name)) and time.monotonic() < deadline:
         time.sleep(0.1)
     groups = left(owner.name)
-    assert groups
     assert all(line.startswith("/sys/fs/cgroup") for line in groups), groups
     with Node():
         assert left(owner.name) == []

@@ -1,0 +1,95 @@
+"""A descriptor of a checkpoint as facts, under the keys of `facts_open`."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+from cryoscope.checkpoint.checkpoint import Checkpoint
+from cryoscope.checkpoint.criu.names import OPEN_FLAGS
+from cryoscope.checkpoint.process import Descriptor
+from cryoscope.checkpoint.process.signals import CLOCKS
+
+Fact = tuple[tuple[str, ...], Any]
+
+ACCESS = {"r": 0, "w": 1, "rw": 2}
+FLAGS = {name: bit for bit, name in OPEN_FLAGS.items()}
+LOCKS = {"ofd": "ofdlck"}
+TYPES = "?pc?d?b?-?l?s???"
+"""The first letter of a mode as text, at the number of its type (S_IFMT >> 12)."""
+
+
+def facts_of_descriptor(fd: Descriptor, checkpoint: Checkpoint) -> Iterator[Fact]:
+    """Everything that is said of it and /proc can say."""
+    yield ("type",), fd.type
+    yield ("target",), fd.target
+    yield ("flags",), _flags(fd)
+    yield ("cloexec",), fd.cloexec
+    locks = ((LOCKS.get(lock.kind, lock.kind), lock.mode, lock.start, lock.length) for lock in fd.locks)
+    yield ("locks",), frozenset(locks)
+    said = {
+        "position": fd.offset,
+        "mount": fd.mount_id,
+        "inode": fd.inode,
+        "mode": _mode(fd.mode),
+        "size": fd.size,
+        "queued": fd.socket.recv_queue if fd.socket is not None else fd.queued,
+        "device": {mount.id: mount.device for mount in checkpoint.mounts}.get(fd.mount_id or -1),
+        "eventfd-count": fd.counter if fd.type == "eventfd" else None,
+        "ticks": fd.counter if fd.type == "timerfd" else None,
+        "clockid": CLOCKS.index(fd.clock) if fd.clock in CLOCKS else None,
+        "it_value": fd.remaining_us,
+        "it_interval": fd.interval_us,
+        "NSpid": fd.pid,
+    }
+    yield from (((fd.type, name), value) for name, value in said.items() if value is not None)
+    yield from _of_entry(fd, checkpoint)
+
+
+def _flags(fd: Descriptor) -> int:
+    return ACCESS.get(fd.access, 0) | sum(FLAGS[name] if name in FLAGS else int(name, 16) for name in fd.flags)
+
+
+def _mode(text: str | None) -> int | None:
+    """A mode as `ls -l` shows it, as a number."""
+    if text is None:
+        return None
+    bits = (1 << 8 - at if letter not in "-ST" else 0 for at, letter in enumerate(text[1:]))
+    special = {3: (stat.S_ISUID, "sS"), 6: (stat.S_ISGID, "sS"), 9: (stat.S_ISVTX, "tT")}
+    more = sum(bit for at, (bit, letters) in special.items() if text[at] in letters)
+    return TYPES.index(text[0]) << 12 | sum(bits) | more
+
+
+def _of_entry(fd: Descriptor, checkpoint: Checkpoint) -> Iterator[Fact]:
+    """What only the entry in files.img has."""
+    file = checkpoint.files[fd.file_id]
+    if file is None:
+        return
+    entry = file.entry
+    if fd.type == "epoll":
+        for watch in entry.tfd:
+            for name, field in (("events", "events"), ("data", "data"), ("pos", "pos"), ("ino", "inode"), ("sdev", "dev")):
+                yield ("watch", str(watch.tfd), name), getattr(watch, field)
+    elif fd.type == "inotify":
+        for watch in entry.wd:
+            for name, field in (("ino", "i_ino"), ("mask", "mask"), ("ignored_mask", "ignored_mask"), ("sdev", "s_dev")):
+                yield ("watch", str(watch.wd), name), getattr(watch, field)
+            handle = watch.f_handle
+            words = b"".join(word.to_bytes(8, "little") for word in handle.handle)
+            yield ("watch", str(watch.wd), "fhandle-bytes"), handle.bytes
+            yield ("watch", str(watch.wd), "fhandle-type"), handle.type
+            yield ("watch", str(watch.wd), "f_handle"), words[: handle.bytes].hex()
+    elif fd.type == "signalfd":
+        yield ("signalfd", "sigmask"), entry.sigmask
+    elif fd.type == "timerfd":
+        yield ("timerfd", "settime flags"), entry.settime_flags
+    elif fd.type in ("pipe", "fifo"):
+        sizes = {found.pipe_id: found.size for found in _pipes(checkpoint) if found.size}
+        if entry.pipe_id in sizes:
+            yield (fd.type, "pipe-size"), sizes[entry.pipe_id]
+
+
+def _pipes(checkpoint: Checkpoint) -> Iterator[Any]:
+    for image in ("pipes-data.img", "fifo-data.img"):
+        yield from checkpoint.images.messages(image)
