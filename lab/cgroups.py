@@ -70,18 +70,34 @@ def end(groups: list[Path]) -> list[Path]:
     for group in groups:
         _kill(group)
     deadline = time.monotonic() + PATIENCE
-    while any([remove(group) for group in groups]) and time.monotonic() < deadline:
+    while (left := [group for group in groups if remove(group)]) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return [group for group in groups if group.exists()]
+    return left
 
 
 def _kill(group: Path) -> None:
-    for file in group.rglob("cgroup.procs"):
-        for pid in file.read_text().split():
-            try:
+    thaw(group)
+    for file in _files(group, "cgroup.procs"):
+        try:
+            for pid in file.read_text().split():
                 os.kill(int(pid), signal.SIGKILL)
-            except ProcessLookupError:
+        except OSError:
+            continue
+
+
+def thaw(group: Path) -> None:
+    """Let frozen processes go on: until then they cannot be killed (CRIU freezes what it dumps)."""
+    for name, word in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+        for file in _files(group, name):
+            try:
+                file.write_text(word)
+            except OSError:
                 continue
+
+
+def _files(group: Path, name: str) -> list[Path]:
+    """The files of a name in a group and those below it; groups may vanish meanwhile."""
+    return [Path(folder) / name for folder, _, names in os.walk(group) if name in names]
 
 
 def remove(group: Path) -> bool:

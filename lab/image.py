@@ -6,7 +6,7 @@ the same files at the same paths, so that a workload runs with the same command 
 An image is an OCI image layout in a tar file (github.com/opencontainers/image-spec, image-layout.md) with
 one uncompressed layer.  The manifest.json beside it is for `docker load`, which without containerd's image
 store reads no other.  The same root makes the same bytes: names are sorted and times are fixed, save those
-of Python's sources, which its compiled files must match.
+of Python's library, whose compiled files name the times of their sources.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ PLACES = {".c": "src", ".conf": "etc", ".html": "www"}
 """Where sources go by their suffix; all others are scripts and go to `bin`."""
 
 LOADER = "/usr/lib64/ld-linux-x86-64.so.2"
-COMMANDS = ("bash", "python3", "redis-server", "redis-cli", "nginx")
+COMMANDS = ("bash", "sleep", "python3", "redis-server", "redis-cli", "nginx")
+"""A sleep(1) of its own: busybox's ends when a checkpoint interrupts it, coreutils' goes on."""
 PYTHON_WITHOUT = {"test", "ensurepip", "idlelib", "pydoc_data", "turtledemo"}
 MERGED = {name: f"usr/{name}" for name in ("bin", "sbin", "lib", "lib64")}
 """Debian's links in the root folder."""
@@ -126,8 +127,9 @@ class Layer:
     def _take_file(self, path: str) -> None:
         found = os.stat(self.root / path)
         member = self._add(path, tarfile.REGTYPE)
-        member.size, member.mode, member.uid, member.gid = found.st_size, found.st_mode & 0o7777, found.st_uid, found.st_gid
-        if path.endswith(".py"):
+        member.size, member.mode = found.st_size, found.st_mode & 0o7777
+        member.uid, member.gid = found.st_uid, found.st_gid
+        if path.startswith("usr/lib/python"):
             member.mtime = int(found.st_mtime)
 
     def _add(self, path: str, kind: bytes) -> tarfile.TarInfo:

@@ -180,6 +180,8 @@ class Node:
 
     def stop(self) -> None:
         """End everything inside and take the cgroups away; returns when nothing is left."""
+        for group in cgroups.groups_of(self.name):
+            cgroups.thaw(group)
         self._close()
         for service in self.services:
             service.process.wait()

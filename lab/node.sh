@@ -47,7 +47,12 @@ parents() {
 }
 
 gone() {
-  local try group
+  local try group file
+  # what CRIU froze cannot be killed before it is thawed
+  for group; do
+    for file in $(find "$group" -name freezer.state 2> /dev/null); do echo THAWED > "$file" || true; done
+    for file in $(find "$group" -name cgroup.freeze 2> /dev/null); do echo 0 > "$file" || true; done
+  done
   for try in $(seq 100); do
     for group; do
       if [ -d "$group" ]; then find "$group" -depth -type d -exec rmdir {} + 2> /dev/null || true; fi

@@ -33,7 +33,9 @@ def foreign_users(_: Node) -> str | None:
     bounding = next(line for line in status.splitlines() if line.startswith("CapBnd:"))
     if int(bounding.split()[1], 16) >> SYS_RESOURCE & 1:
         return None
-    return "CAP_SYS_RESOURCE is not in this machine's bounding set: CRIU cannot read the limits of other users"
+    return (
+        "CAP_SYS_RESOURCE is not in this machine's bounding set: CRIU cannot read the limits of other users"
+    )
 
 
 def compressed_pages(node: Node) -> str | None:

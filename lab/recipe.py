@@ -60,7 +60,7 @@ SETTINGS = {
 }
 """Written when the packages are there, over their own."""
 
-SOURCES = ("recipe.py", "debian.py", "image.py", "workloads")
+SOURCES = ("recipe.py", "debian.py", "image.py", "programs")
 """Files and folders of the lab that decide what is built."""
 
 

@@ -65,8 +65,11 @@ def _compiled(name: str, *arguments: str) -> Workload:
 
 SHELL_COUNTER = Workload("counter", "busybox", ("/bin/busybox", "sh", f"{BIN}/counter.sh"))
 HTTP_COUNTER = Workload("http-counter", "workloads", ("bash", f"{BIN}/http-counter.sh"))
-KINDS = Workload("kinds", "workloads", _python("kinds"), still=True)
+NO_SYSV = ("no-sysv-shm", "no-sysv-queue", "no-sysv-semaphores")
+"""CRIU refuses SysV memory outside an IPC namespace of its own (`Task with SysVIPC shmem map`)."""
+KINDS = Workload("kinds", "workloads", _python("kinds"), still=True, bare=NO_SYSV)
 KINDS_LOCKED = replace(KINDS.given("locks").needing("file-locks"), name="kinds-locked")
+KINDS_STOPPED = replace(KINDS.given("stopped"), name="kinds-stopped")
 KINDS_TCP = replace(KINDS.given("tcp").needing("tcp-established"), name="kinds-tcp")
 
 THREADS = _compiled("threads")
@@ -80,7 +83,13 @@ HEAP = _compiled("heap")
 PAIR = frozenset({"network", "tcp-established"})
 TCP_CLIENT = Workload("tcp-client", "workloads", _python("tcp-client.py"), still=True, needs=PAIR)
 TCP_SERVER = Workload(
-    "tcp-server", "workloads", _python("tcp-server.py"), "listening", still=True, needs=PAIR, second=TCP_CLIENT
+    "tcp-server",
+    "workloads",
+    _python("tcp-server.py"),
+    "listening",
+    still=True,
+    needs=PAIR,
+    second=TCP_CLIENT,
 )
 """It listens before it has a client, and stands still when it has one and has printed `ready`."""
 
@@ -96,6 +105,7 @@ ALL = (
     HTTP_COUNTER,
     KINDS,
     KINDS_LOCKED,
+    KINDS_STOPPED,
     KINDS_TCP,
     THREADS,
     LOCALS,

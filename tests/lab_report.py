@@ -59,7 +59,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if found:
         told = ", ".join(f"{name} {number:,}" for name, number in sorted(found.items()))
         terminalreporter.write_line(f"facts compared: {told}; {found.total():,} in all")
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "no lab:" in str(report.longrepr)]
+    reports = terminalreporter.stats.get("skipped", [])
+    skipped = [report for report in reports if "no lab:" in str(report.longrepr)]
     if skipped:
         terminalreporter.write_line(
             f"lab: {len(skipped)} tests of real engines were skipped: {why_not()}; "

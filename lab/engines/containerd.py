@@ -16,6 +16,7 @@ from typing import Any
 
 from lab.engines import cri_client as cri
 from lab.engines import cri_pause
+from lab.engines.freezer import thawing
 from lab.engines.port import Refused, Running, wait_for_word
 from lab.engines.registry import ADDRESS, Registry
 from lab.node import Node
@@ -114,8 +115,13 @@ class Containerd:
     def checkpoint(self, running: Running) -> Path:
         """Checkpoint it and leave it running; returns the archive, a plain tar."""
         inside = f"{CHECKPOINTS}/{running.workload.name}-{next(self._numbers)}.tar"
-        self.cri.checkpoint(running.id, inside)
+        with thawing(running.pid):
+            self.cri.checkpoint(running.id, inside)
         return self.node.outside(inside)
+
+    def address(self, running: Running) -> str:
+        """Where another workload reaches it: without a CNI plugin all share the node's network."""
+        return "127.0.0.1"
 
     def remove(self, running: Running) -> None:
         """End it and take it away with its pod; its checkpoints stay."""
@@ -142,8 +148,12 @@ class Containerd:
 
     def _run(self, workload: Workload, pod: _Pod, container: str) -> Running:
         """Start a container that was created."""
+        try:
+            self.cri.start(container)
+        except cri.CallFailed:
+            self.cri.remove_pod(pod.id)
+            raise
         self._pods[container] = pod
-        self.cri.start(container)
         _, more = self.cri.status(container)
         return Running(container, self.node.pid_outside(more["pid"]), workload)
 

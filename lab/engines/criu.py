@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from lab.engines.port import Refused, Running, wait_for_word
@@ -34,7 +37,14 @@ class Criu:
                 raise Refused(f"bare: there is no {need} without an engine")
         folder = f"{FOLDER}/{workload.name}-{next(self._numbers)}"
         self.node.run(
-            "bash", "-c", ALONE, "alone", folder, *workload.argv, environment=dict(workload.environment)
+            "bash",
+            "-c",
+            ALONE,
+            "alone",
+            folder,
+            *workload.argv,
+            *workload.bare,
+            environment=dict(workload.environment),
         )
         pid = int(self.node.outside(folder + "/pid").read_text())
         return wait_for_word(self, Running(folder, self.node.pid_outside(pid), workload))
@@ -45,7 +55,7 @@ class Criu:
 
     def checkpoint(self, running: Running, *options: str) -> Path:
         """Dump it into a new folder; `options` are further ones of `criu dump`."""
-        images = f"{running.id}/images-{next(self._numbers)}"
+        images = f"{running.id}-images-{next(self._numbers)}"  # they outlive the workload
         self.node.run("mkdir", images)
         always = (
             "--leave-running",
@@ -63,8 +73,23 @@ class Criu:
             raise LabError(f"criu dump: exit {done.returncode}\n{log[-3000:]}")
         return self.node.outside(images)
 
+    def address(self, running: Running) -> str:
+        """Where another workload reaches it: all share the node's network."""
+        return "127.0.0.1"
+
     def remove(self, running: Running) -> None:
-        """End its session and take its folder away."""
-        pid = self.node.outside(running.id + "/pid").read_text().strip()
-        self.node.run("pkill", "-KILL", "-s", pid, check=False)
+        """End it with all its children, and take its folder away."""
+        for pid in [*below(running.pid)][::-1]:
+            os.kill(pid, signal.SIGKILL)
         self.node.run("rm", "-rf", running.id)
+
+
+def below(pid: int) -> Iterator[int]:
+    """A process and those below it, parents first."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return
+    yield pid
+    for child in children:
+        yield from below(int(child))

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lab.engines.freezer import thawing
 from lab.engines.port import Refused, Running, wait_for_word
 from lab.errors import LabError
 from lab.node import Node
@@ -21,6 +22,7 @@ from lab.workloads import IMAGES, Workload
 
 SOCKET = "/run/docker.sock"
 DATA = "/var/lib/docker"
+CHECKPOINTS = "/var/lib/lab/docker"
 RUNC_CONF = "/etc/criu/runc.conf"
 CRIU_OPTIONS = "file-locks\ntcp-established\n"
 """Options that `docker checkpoint` has no flags for."""
@@ -75,16 +77,28 @@ class Docker:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                self._ask("POST", f"/containers/{running.id}/checkpoints", request)
-                return self.node.outside(f"{DATA}/containers/{running.id}/checkpoints/{name}")
+                with thawing(running.pid):
+                    self._ask("POST", f"/containers/{running.id}/checkpoints", request)
+                return self._kept(f"{DATA}/containers/{running.id}/checkpoints/{name}", name)
             except ApiError as error:
                 # The daemon hands the images to its containerd and trips over an upload that is not over.
                 if "already exists" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
 
+    def _kept(self, folder: str, name: str) -> Path:
+        """A checkpoint where the end of its container does not take it away."""
+        self.node.run("mkdir", "-p", CHECKPOINTS)
+        self.node.run("cp", "-a", folder, f"{CHECKPOINTS}/{name}")
+        return self.node.outside(f"{CHECKPOINTS}/{name}")
+
+    def address(self, running: Running) -> str:
+        """Its address on the bridge."""
+        found = self._ask("GET", f"/containers/{running.id}/json")["NetworkSettings"]["Networks"]
+        return str(found["bridge"]["IPAddress"])
+
     def remove(self, running: Running) -> None:
-        """End it and take it away, its checkpoints too."""
+        """End it and take it away."""
         self._ask("DELETE", f"/containers/{running.id}?force=1&v=1")
 
     def _config(self, workload: Workload) -> dict[str, Any]:

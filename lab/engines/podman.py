@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+from lab.engines.freezer import thawing
 from lab.engines.port import Refused, Running, wait_for_word
 from lab.errors import LabError
 from lab.node import CommandFailed, Node
@@ -79,12 +80,13 @@ class Podman:
         return done.stdout + done.stderr
 
     def checkpoint(self, running: Running, *options: str) -> Path:
-        """Export a checkpoint, not compressed; `options` are further ones of `podman container checkpoint`."""
+        """Export a plain tar; `options` are further ones of `podman container checkpoint`."""
         inside = f"/var/lib/lab/{running.id}-{next(self._numbers)}.tar"
         self.node.run("mkdir", "-p", "/var/lib/lab")
         always = ("--leave-running", "--tcp-established", "--file-locks", "--compress", "none")
         try:
-            self._call("container", "checkpoint", *always, "--export", inside, *options, running.id)
+            with thawing(running.pid):
+                self._call("container", "checkpoint", *always, "--export", inside, *options, running.id)
         except CommandFailed as error:
             raise LabError(f"{error}\n{self._dump_log(running)}") from None
         return self.node.outside(inside)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,8 @@ class Running:
 def wait_for_word(engine: Engine, running: Running) -> Running:
     """Wait until a workload has printed its word; raises `LabError` with what it printed instead."""
     deadline = time.monotonic() + READY
-    while running.workload.word not in engine.log(running).split():
+    word = re.compile(rf"\b{re.escape(running.workload.word)}\b")
+    while not word.search(engine.log(running)):
         if time.monotonic() > deadline:
             raise LabError(f"{running.id} did not get ready:\n{engine.log(running)[-4000:]}")
         time.sleep(0.05)
@@ -46,6 +48,9 @@ class Engine(Protocol):
 
     def start(self, workload: Workload) -> Running:
         """Run a workload and wait until it has printed its word; raises `Refused` or `LabError`."""
+
+    def address(self, running: Running) -> str:
+        """Where another workload of this engine reaches it."""
 
     def log(self, running: Running) -> str:
         """What the workload printed so far."""

@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-#from lab.engines.containerd import Containerd
+from lab.engines import Engine, Refused
+from lab.engines.containerd import Containerd
 from lab.engines.criu import Criu
-#from lab.engines.docker import Docker
+from lab.engines.docker import Docker
 from lab.engines.podman import Podman
-#from lab.engines.registry import Registry
-from lab.errors import NoLab
+from lab.engines.registry import Registry
+from lab.errors import LabError, NoLab
 from lab.node import Node
+from lab.workloads import Workload
+from taken import Take, Taken
+from taken import take as take_now
 
 NAMES = ("podman-crun", "podman-runc", "docker", "containerd", "criu")
 
@@ -70,3 +74,39 @@ def containerd(node: Node, registry: Registry) -> Containerd:
 def criu(node: Node) -> Criu:
     """CRIU without an engine."""
     return Criu(node)
+
+
+@pytest.fixture(
+    scope="session", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NAMES]
+)
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Each engine in turn; the tests of one run on one worker, which starts it once."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def take(request: pytest.FixtureRequest) -> Take:
+    """The checkpoint of a workload by an engine, taken once a run; what an engine refuses is skipped."""
+    found: dict[tuple[str, str], Taken | LabError] = {}
+
+    def taken(name: str, workload: Workload) -> Taken:
+        key = name, workload.name
+        if key not in found:
+            try:
+                found[key] = take_now(_engine(request, name), workload)
+            except LabError as reason:
+                found[key] = reason
+        result = found[key]
+        if isinstance(result, Refused):
+            pytest.skip(f"{name} refuses {workload.name}: {result}")
+        if isinstance(result, LabError):
+            raise result
+        return result
+
+    return taken
+
+
+def _engine(request: pytest.FixtureRequest, name: str) -> Engine:
+    kind, _, runtime = name.partition("-")
+    found = request.getfixturevalue(kind)
+    return found(runtime) if runtime else found

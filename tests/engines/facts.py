@@ -23,7 +23,10 @@ __all__ = ["Comparison", "Difference", "Facts", "compare", "facts_of_checkpoint"
 Key = tuple[Any, ...]
 Facts = Mapping[Key, Any]
 
-OF_PROCESSES = "process zombie thread limit timer cgroup namespace memory descriptor mapping".split()
+OF_PROCESSES = (
+    *("process", "zombie", "thread", "limit", "timer", "cgroup", "namespace", "memory", "descriptor"),
+    "mapping",
+)
 """Kinds of facts whose key names a pid."""
 
 
@@ -92,9 +95,12 @@ def _order(fact: Difference) -> str:
 
 def _passing(before: Facts, after: Facts, said: Facts) -> set[Any]:
     """Pids of processes that are not in both readings: one that got the pid of another is another."""
-    births = [{(key[1], value) for key, value in facts.items() if key[2:] == ("started",)} for facts in (before, after)]
-    stayed = {pid for pid, _ in births[0] & births[1]}
+    stayed = {pid for pid, _ in _births(before) & _births(after)}
     return {key[1] for facts in (before, after, said) for key in facts if key[0] in OF_PROCESSES} - stayed
+
+
+def _births(facts: Facts) -> set[Any]:
+    return {(key[1], value) for key, value in facts.items() if key[2:] == ("started",)}
 
 
 def _may_move(fact: Difference, passing: set[Any], still: bool) -> bool:

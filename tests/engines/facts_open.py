@@ -15,7 +15,7 @@ Fact = tuple[tuple[str, ...], Any]
 ANONYMOUS = {"eventpoll": "epoll"}
 """Kinds that are called otherwise behind `anon_inode:`."""
 TERMINALS = (4, 5, *range(136, 144))
-"""Major numbers of consoles, /dev/tty and ptmx, and pseudo-terminals (Documentation/admin-guide/devices.txt)."""
+"""Major numbers of consoles, /dev/tty and ptmx, and pseudo-terminals (admin-guide/devices.txt)."""
 TUPLE = re.compile(r"\((\d+), (\d+)\)")
 
 

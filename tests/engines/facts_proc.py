@@ -8,18 +8,33 @@ from collections.abc import Iterator
 from typing import Any
 
 from facts_open import facts_of_descriptor
-
 from lab.proc import Reading
 from lab.proc_records import Mapped, Process, Thread
 
 Fact = tuple[tuple[Any, ...], Any]
 
-OF_THREADS = (
-    "SigPnd SigBlk CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs Seccomp Seccomp_filters "
-    "Speculation_Store_Bypass SpeculationIndirectBranch x86_Thread_features x86_Thread_features_locked "
-    "Cpus_allowed Cpus_allowed_list Mems_allowed Mems_allowed_list voluntary_ctxt_switches "
-    "nonvoluntary_ctxt_switches"
-).split()
+OF_THREADS = [
+    "SigPnd",
+    "SigBlk",
+    "CapInh",
+    "CapPrm",
+    "CapEff",
+    "CapBnd",
+    "CapAmb",
+    "NoNewPrivs",
+    "Seccomp",
+    "Seccomp_filters",
+    "Speculation_Store_Bypass",
+    "SpeculationIndirectBranch",
+    "x86_Thread_features",
+    "x86_Thread_features_locked",
+    "Cpus_allowed",
+    "Cpus_allowed_list",
+    "Mems_allowed",
+    "Mems_allowed_list",
+    "voluntary_ctxt_switches",
+    "nonvoluntary_ctxt_switches",
+]
 """Lines of status that each thread has of its own; the others are the same in all."""
 OF_STACK = ("nice", "policy", "rt_priority")
 """Fields of stat that each thread has of its own."""
@@ -45,6 +60,8 @@ LIMITS = {
     "realtime timeout": "RTTIME",
 }
 """The words of /proc/PID/limits (fs/proc/base.c, lnames)."""
+KNOWN = {"ro", "nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime"}
+"""Options of a mount that CRIU knows (criu/proc_parse.c, parse_mnt_flags)."""
 ATIME, STRICT = {"relatime", "noatime"}, {"strictatime"}
 """A mount that is shown with none of the first is of the last kind (fs/proc_namespace.c)."""
 NO_LOGIN = 0xFFFFFFFF
@@ -87,8 +104,9 @@ def _of_process(process: Process, reading: Reading) -> Iterator[Fact]:
 
 
 def _of_dead(process: Process) -> Iterator[tuple[str, Any]]:
+    """What is left of a process; what it had no more is empty, and no fact."""
     yield "exit_code", process.numbers["exit_code"]
-    yield from _of_task(process)
+    yield from ((name, value) for name, value in _of_task(process) if value not in (b"", ""))
     yield from _credentials(process)
     for kind in process.namespaces:
         yield f"namespace-{kind}", process.namespaces[kind]
@@ -103,7 +121,7 @@ def _of_task(process: Process) -> Iterator[tuple[str, Any]]:
     for name in ("tty_nr", "exit_signal"):
         yield name, process.numbers[name]
     for name, text in process.texts.items():
-        if name != "timens_offsets":  # it is in the clocks
+        if name not in ("timens_offsets", "uid_map", "gid_map"):  # facts of the namespaces
             yield name, _text(name, text)
     for name, text in process.lines.items():
         if name not in OF_THREADS:
@@ -113,7 +131,7 @@ def _of_task(process: Process) -> Iterator[tuple[str, Any]]:
 def _text(name: str, text: str) -> Any:
     if name in ("oom_score_adj", "loginuid"):
         return int(text) if text and int(text) != NO_LOGIN else None
-    return int(text, 16) if name == "personality" and text else text
+    return int(text, 16) if name == "personality" and text else text.rstrip("\0\n")
 
 
 def _line(name: str, text: str) -> Any:
@@ -147,7 +165,13 @@ def _of_memory(process: Process) -> Iterator[tuple[str, Any]]:
     for name in (*names, "arg_start", "arg_end", "env_start", "env_end"):
         yield name, process.numbers[name]
     words = (process.auxv[at : at + 8] for at in range(0, len(process.auxv), 8))
-    yield "auxv", tuple(int.from_bytes(word, "little") for word in words)
+    yield "auxv", auxiliary([int.from_bytes(word, "little") for word in words])
+
+
+def auxiliary(words: list[int]) -> tuple[int, ...]:
+    """The auxiliary vector before AT_NULL, in the order of its types."""
+    end = next((at for at in range(0, len(words), 2) if not words[at]), len(words))
+    return tuple(words[:end])
 
 
 def _limit(text: str) -> int | str:
@@ -193,7 +217,13 @@ def _one_vvar(rows: tuple[Mapped, ...]) -> list[Mapped]:
 # --- namespaces ---------------------------------------------------------------------------------
 def _of_spaces(reading: Reading) -> Iterator[Fact]:
     """What is in namespaces other than those around; each by the lowest pid that is in it."""
-    for kind, read in (("mnt", _mounts), ("uts", _names), ("net", _devices), ("ipc", _segments)):
+    for kind, read in (
+        ("user", _id_maps),
+        ("mnt", _mounts),
+        ("uts", _names),
+        ("net", _devices),
+        ("ipc", _segments),
+    ):
         for number, owner in _owners(reading, kind).items():
             if number != reading.around.get(kind):
                 yield from read(reading, number, owner)
@@ -208,11 +238,20 @@ def _owners(reading: Reading, kind: str) -> dict[int, int]:
     return found
 
 
+def _id_maps(reading: Reading, _: int, owner: int) -> Iterator[Fact]:
+    for name in ("uid_map", "gid_map"):
+        rows = reading.processes[owner].texts[name].splitlines()
+        yield ("user", owner, name), tuple(tuple(map(int, row.split())) for row in rows)
+
+
 def _mounts(reading: Reading, _: int, owner: int) -> Iterator[Fact]:
     for mount in reading.processes[owner].mounts:
         for name in ("parent", "device", "root", "mountpoint", "shared", "master", "fstype", "source"):
             yield ("mount", owner, mount.id, name), getattr(mount, name)
         options = frozenset(mount.options.split(",")) - {"rw"}
+        for option in options - KNOWN:
+            yield ("mount", owner, mount.id, "option", option), True
+        options &= KNOWN
         yield ("mount", owner, mount.id, "options"), options if options & ATIME else options | STRICT
         yield ("mount", owner, mount.id, "super"), frozenset(mount.super_options.split(",")) - {"rw"}
 
@@ -244,8 +283,9 @@ def _sockets(reading: Reading) -> Iterator[Fact]:
         for socket in sockets:
             if socket.inode not in held:
                 continue
-            for name in ("table", "type", "protocol", "state", "local", "remote"):
+            for name in ("table", "type", "protocol", "state", "local"):
                 yield ("socket", socket.inode, name), getattr(socket, name)
             if socket.table.startswith(("tcp", "udp", "raw")):
+                yield ("socket", socket.inode, "remote"), socket.remote
                 yield ("socket", socket.inode, "received"), socket.received
                 yield ("socket", socket.inode, "sent"), socket.sent

@@ -7,27 +7,29 @@ import signal
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from facts_said_open import facts_of_descriptor
-
 from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.checkpoint.criu.names import CAPABILITIES
 from cryoscope.checkpoint.memory import Vma
 from cryoscope.checkpoint.process import Credentials, Mount, Process, Thread
 from cryoscope.checkpoint.process.ipc import IpcObject, waiting_messages
+from facts_proc import auxiliary
+from facts_said_open import facts_of_descriptor
 
 Fact = tuple[tuple[Any, ...], Any]
 
 POLICIES = {"other": 0, "fifo": 1, "rr": 2, "batch": 3, "idle": 5, "deadline": 6, "ext": 7}
 SECCOMP = {"disabled": 0, "strict": 1, "filter": 2}
+DISABLED = "disabled"
+"""CRIU writes the other modes only (criu/seccomp.c, seccomp_dump_thread)."""
+SUPER = {"ro": 1, "sync": 16, "mand": 64, "dirsync": 128}
 CLOCKS = ("CLOCK_REALTIME", "CLOCK_MONOTONIC", "CLOCK_PROCESS_CPUTIME_ID", "CLOCK_THREAD_CPUTIME_ID")
-NOTIFY = {0: "signal", 1: "none", 2: "thread", 4: "signal"}
+NOTIFY = {0: "signal/pid", 1: "none/pid", 2: "thread/pid", 4: "signal/tid"}
 """SIGEV_* as /proc/PID/timers has them; SIGEV_THREAD_ID names a thread instead of a process."""
 STATES = {"ESTABLISHED": 1, "CLOSE": 7, "LISTEN": 10, "CLOSE_WAIT": 8, "FIN_WAIT1": 4, "FIN_WAIT2": 5}
 TYPES = {"stream": 1, "dgram": 2, "raw": 3, "seqpacket": 5}
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "udplite": 136, "ip": 0, "raw": 255, "icmpv6": 58}
 NETLINK = {"route": 0, "sock_diag": 4, "netfilter": 12, "kobject_uevent": 15, "generic": 16}
 NAMES = {"heap": "[heap]", "stack": "[stack]", "vdso": "[vdso]", "vsyscall": "[vsyscall]", "vvar": "[vvar]"}
-SHARED_WITH = "pid net ipc uts mnt user cgroup time".split()
 
 
 def facts_of_checkpoint(checkpoint: Checkpoint) -> dict[tuple[Any, ...], Any]:
@@ -72,6 +74,8 @@ def _ids(process: Process) -> Iterator[tuple[str, Any]]:
 
 def _of_dead(process: Process) -> Iterator[tuple[str, Any]]:
     yield from _ids(process)
+    if process.cmdline is not None:
+        yield "cmdline", b"".join(argument + b"\0" for argument in _arguments(process))
     number = numbers_of([process.exit_signal]) if process.exit_signal else 0
     yield "exit_code", (process.exit_code or 0) << 8 | number.bit_length()
 
@@ -91,9 +95,8 @@ def _of_task(process: Process, checkpoint: Checkpoint) -> Iterator[tuple[str, An
     yield "THP_enabled", _thp(process.pid, checkpoint)
     if process.credentials is not None:
         yield from _credentials(process.credentials)
-    if process.seccomp is not None:
-        yield "Seccomp", SECCOMP[process.seccomp]
-        yield "Seccomp_filters", _filters(process.threads[0].seccomp_filter, checkpoint)
+    yield "Seccomp", SECCOMP[process.seccomp or DISABLED]
+    yield "Seccomp_filters", _filters(process.threads[0].seccomp_filter, checkpoint)
 
 
 def _thp(pid: int, checkpoint: Checkpoint) -> str:
@@ -163,9 +166,8 @@ def _of_thread(thread: Thread, checkpoint: Checkpoint) -> Iterator[tuple[str, An
     yield "nice", thread.nice
     if thread.scheduler is not None:
         yield "policy", POLICIES[thread.scheduler]
-    if thread.seccomp is not None:
-        yield "Seccomp", SECCOMP[thread.seccomp]
-        yield "Seccomp_filters", _filters(thread.seccomp_filter, checkpoint)
+    yield "Seccomp", SECCOMP[thread.seccomp or DISABLED]
+    yield "Seccomp_filters", _filters(thread.seccomp_filter, checkpoint)
     if thread.credentials is not None:
         yield from _credentials(thread.credentials)
     core = checkpoint.images.first(f"core-{thread.tid}.img")
@@ -193,13 +195,7 @@ def _of_memory(pid: int, checkpoint: Checkpoint) -> Iterator[tuple[str, Any]]:
     yield "startstack", mm.mm_start_stack
     for name in ("start_data", "end_data", "start_brk", "arg_start", "arg_end", "env_start", "env_end"):
         yield name, getattr(mm, "mm_" + name)
-    yield "auxv", _until_null(list(mm.mm_saved_auxv))
-
-
-def _until_null(auxv: list[int]) -> tuple[int, ...]:
-    """The vector up to AT_NULL; CRIU fills it up to its largest size."""
-    end = next((at for at in range(0, len(auxv), 2) if not auxv[at]), len(auxv))
-    return tuple(auxv[: end + 2])
+    yield "auxv", auxiliary(list(mm.mm_saved_auxv))
 
 
 def _of_limits(process: Process, checkpoint: Checkpoint) -> Iterator[Fact]:
@@ -264,6 +260,10 @@ def _of_spaces(checkpoint: Checkpoint) -> Iterator[Fact]:
         if space.hostname is not None:
             yield ("uts", owner, "hostname"), space.hostname
             yield ("uts", owner, "domainname"), space.domainname
+        if space.uid_map:
+            for name in ("uid_map", "gid_map"):
+                rows = getattr(space, name)
+                yield ("user", owner, name), tuple((row.inside, row.outside, row.count) for row in rows)
         if space.monotonic_ns is not None:
             yield ("clock", "monotonic"), space.monotonic_ns
             yield ("clock", "boottime"), space.boottime_ns
@@ -277,6 +277,7 @@ def _of_spaces(checkpoint: Checkpoint) -> Iterator[Fact]:
 
 
 def _of_mount(mount: Mount, owner: int, checkpoint: Checkpoint) -> Iterator[Fact]:
+    """CRIU adds `newinstance` to the options of a devpts (criu/filesystems.c, devpts_parse)."""
     key = ("mount", owner, mount.id)
     for name in ("device", "root", "mountpoint", "fstype", "source"):
         yield (*key, name), getattr(mount, name)
@@ -284,7 +285,20 @@ def _of_mount(mount: Mount, owner: int, checkpoint: Checkpoint) -> Iterator[Fact
     yield (*key, "shared"), mount.shared_id
     yield (*key, "master"), mount.master_id
     yield (*key, "options"), frozenset(mount.flags) - {"rw"}
-    yield (*key, "super"), frozenset(mount.options.split(",")) if mount.options else frozenset()
+    options = set(mount.options.split(",")) - {"newinstance" if mount.fstype == "devpts" else ""}
+    yield (*key, "super"), frozenset((options | _super_flags(mount, checkpoint)) - {""})
+
+
+def _super_flags(mount: Mount, checkpoint: Checkpoint) -> set[str]:
+    """Flags of the file system itself (linux/mount.h), as CRIU takes them from mountinfo."""
+    entries = checkpoint.images.messages(f"mountpoints-{mount.namespace}.img")
+    flags = next(entry.sb_flags for entry in entries if entry.mnt_id == mount.id)
+    return {name for name, bit in SUPER.items() if flags & bit}
+
+
+def _description(found: IpcObject, checkpoint: Checkpoint) -> Any:
+    entries = checkpoint.images.messages(f"ipcns-{found.kind}-{found.namespace}.img")
+    return next(entry.desc for entry in entries if entry.desc.id == found.id)
 
 
 def _of_ipc(found: IpcObject, owner: int, checkpoint: Checkpoint) -> Iterator[Fact]:
@@ -294,6 +308,8 @@ def _of_ipc(found: IpcObject, owner: int, checkpoint: Checkpoint) -> Iterator[Fa
     yield (*key, "key"), int(found.key, 16)
     yield (*key, "perms"), int(found.mode, 8)
     yield from (((*key, name), getattr(found, name)) for name in ("uid", "gid"))
+    desc = _description(found, checkpoint)
+    yield from (((*key, name), getattr(desc, name)) for name in ("cuid", "cgid"))
     if found.kind == "shm":
         yield (*key, "size"), found.size
     elif found.kind == "msg":
@@ -310,6 +326,7 @@ def _of_socket(socket: Any) -> Iterator[Fact]:
     if table in ("inet", "inet6"):
         base = "raw" if socket.type == "raw" else socket.protocol
         table = base + ("6" if socket.family == "inet6" else "")
+        yield (*key, "remote"), socket.remote
         yield (*key, "received"), socket.recv_queue
         yield (*key, "sent"), socket.send_queue
     yield (*key, "table"), table
@@ -318,4 +335,3 @@ def _of_socket(socket: Any) -> Iterator[Fact]:
     yield (*key, "protocol"), protocols.get(socket.protocol or "ip", socket.protocol)
     yield (*key, "state"), STATES.get(socket.state or "", 0 if socket.state is None else socket.state)
     yield (*key, "local"), socket.local
-    yield (*key, "remote"), socket.remote

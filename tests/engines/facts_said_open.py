@@ -15,7 +15,11 @@ Fact = tuple[tuple[str, ...], Any]
 
 ACCESS = {"r": 0, "w": 1, "rw": 2}
 FLAGS = {name: bit for bit, name in OPEN_FLAGS.items()}
+EPOLL = {"events": "events", "data": "data", "pos": "pos", "ino": "inode", "sdev": "dev"}
+INOTIFY = {"ino": "i_ino", "mask": "mask", "ignored_mask": "ignored_mask", "sdev": "s_dev"}
+"""Columns of fdinfo, and the fields of images/{eventpoll,fsnotify}.proto."""
 LOCKS = {"ofd": "ofdlck"}
+PTMX = 5 << 8 | 2
 TYPES = "?pc?d?b?-?l?s???"
 """The first letter of a mode as text, at the number of its type (S_IFMT >> 12)."""
 
@@ -34,7 +38,7 @@ def facts_of_descriptor(fd: Descriptor, checkpoint: Checkpoint) -> Iterator[Fact
         "inode": fd.inode,
         "mode": _mode(fd.mode),
         "size": fd.size,
-        "queued": fd.socket.recv_queue if fd.socket is not None else fd.queued,
+        "queued": _queued(fd),
         "device": {mount.id: mount.device for mount in checkpoint.mounts}.get(fd.mount_id or -1),
         "eventfd-count": fd.counter if fd.type == "eventfd" else None,
         "ticks": fd.counter if fd.type == "timerfd" else None,
@@ -47,8 +51,15 @@ def facts_of_descriptor(fd: Descriptor, checkpoint: Checkpoint) -> Iterator[Fact
     yield from _of_entry(fd, checkpoint)
 
 
+def _queued(fd: Descriptor) -> int | None:
+    if fd.socket is None:
+        return fd.queued
+    return None if fd.socket.state == "LISTEN" else fd.socket.recv_queue
+
+
 def _flags(fd: Descriptor) -> int:
-    return ACCESS.get(fd.access, 0) | sum(FLAGS[name] if name in FLAGS else int(name, 16) for name in fd.flags)
+    bits = (FLAGS[name] if name in FLAGS else int(name, 16) for name in fd.flags)
+    return ACCESS.get(fd.access, 0) | sum(bits)
 
 
 def _mode(text: str | None) -> int | None:
@@ -69,11 +80,11 @@ def _of_entry(fd: Descriptor, checkpoint: Checkpoint) -> Iterator[Fact]:
     entry = file.entry
     if fd.type == "epoll":
         for watch in entry.tfd:
-            for name, field in (("events", "events"), ("data", "data"), ("pos", "pos"), ("ino", "inode"), ("sdev", "dev")):
+            for name, field in EPOLL.items():
                 yield ("watch", str(watch.tfd), name), getattr(watch, field)
     elif fd.type == "inotify":
         for watch in entry.wd:
-            for name, field in (("ino", "i_ino"), ("mask", "mask"), ("ignored_mask", "ignored_mask"), ("sdev", "s_dev")):
+            for name, field in INOTIFY.items():
                 yield ("watch", str(watch.wd), name), getattr(watch, field)
             handle = watch.f_handle
             words = b"".join(word.to_bytes(8, "little") for word in handle.handle)
@@ -84,10 +95,21 @@ def _of_entry(fd: Descriptor, checkpoint: Checkpoint) -> Iterator[Fact]:
         yield ("signalfd", "sigmask"), entry.sigmask
     elif fd.type == "timerfd":
         yield ("timerfd", "settime flags"), entry.settime_flags
+    elif fd.type == "tty":
+        yield from _of_terminal(entry.tty_info_id, checkpoint)
     elif fd.type in ("pipe", "fifo"):
         sizes = {found.pipe_id: found.size for found in _pipes(checkpoint) if found.size}
         if entry.pipe_id in sizes:
             yield (fd.type, "pipe-size"), sizes[entry.pipe_id]
+
+
+def _of_terminal(number: int, checkpoint: Checkpoint) -> Iterator[Fact]:
+    """The device number is the kernel's 16-bit one; a master shows the number of its slave."""
+    for info in checkpoint.images.messages("tty-info.img"):
+        if info.id == number:
+            yield ("tty", "rdev"), f"{info.rdev >> 8}:{info.rdev & 0xFF}"
+            if info.HasField("pty") and info.rdev == PTMX:
+                yield ("tty", "tty-index"), info.pty.index
 
 
 def _pipes(checkpoint: Checkpoint) -> Iterator[Any]:

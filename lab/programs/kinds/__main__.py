@@ -1,9 +1,12 @@
 """kinds [no-PART ...] [OPTIONAL-PART ...]: one process that holds every kind of thing CRIU can dump.
 
+Not among them: namespaces of a child's own.  CRIU refuses those for names and IPC
+(`Can't dump nested uts namespace`), and Podman's default capabilities permit none.
+
 It prints what /proc cannot say as `fact PART JSON`, then `ready`, and from then on changes nothing of itself.
 """
 
-import signal
+import signal  # noqa: I001
 import sys
 
 # the order is that of their making: descriptors are numbered by it, and a process with threads must not fork

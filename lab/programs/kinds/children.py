@@ -1,4 +1,4 @@
-"""Processes below the first one, and its threads: these come last, as a process with threads should not fork."""
+"""Processes below the first one, and its threads, which come last: with threads one should not fork."""
 
 import ctypes
 import os
@@ -9,8 +9,15 @@ import threading
 import time
 from collections.abc import Callable
 
-from libc import PR_CAPBSET_DROP, PR_SET_KEEPCAPS, PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG
-from libc import PR_SET_SECCOMP, prctl
+from libc import (
+    PR_CAPBSET_DROP,
+    PR_SET_KEEPCAPS,
+    PR_SET_NAME,
+    PR_SET_NO_NEW_PRIVS,
+    PR_SET_PDEATHSIG,
+    PR_SET_SECCOMP,
+    prctl,
+)
 from memory import SHARED
 from parts import keep, part
 
@@ -85,8 +92,9 @@ def zombies() -> object:
     return {"exited": exited, "code": 7, "killed": killed, "signal": int(signal.SIGKILL)}
 
 
-@part()
+@part(optional=True)
 def stopped() -> object:
+    """Optional: under cgroup v1 CRIU waits for ever for one that its engine has frozen as well."""
     pid = child("stopped", lambda: None)
     os.kill(pid, signal.SIGSTOP)
     os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)

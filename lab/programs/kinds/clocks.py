@@ -46,7 +46,10 @@ def itimers() -> object:
 
 @part()
 def posix_timers() -> object:
-    return [_posix_timer(time.CLOCK_MONOTONIC, 50 * HOUR, 50), _posix_timer(time.CLOCK_REALTIME, 60 * HOUR, 0)]
+    return [
+        _posix_timer(time.CLOCK_MONOTONIC, 50 * HOUR, 50),
+        _posix_timer(time.CLOCK_REALTIME, 60 * HOUR, 0),
+    ]
 
 
 def _posix_timer(clock: int, value: int, interval: int) -> object:
@@ -63,7 +66,7 @@ def eventfd() -> object:
 
 @part()
 def signals() -> object:
-    """One blocked and pending twice with a value, one handled, one ignored, and a descriptor for the first."""
+    """One blocked and pending twice with a value, one handled, one ignored, and a descriptor."""
     signal.signal(signal.SIGUSR2, _ignore)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     blocked = {signal.SIGUSR1, signal.SIGRTMIN + 3}

@@ -7,15 +7,16 @@ import struct
 import time
 
 from libc import call
-from parts import keep, part
+from parts import part
 
-IN_CREATE, IN_DELETE = 0x100, 0x200
+IN_MOVED_FROM, IN_DELETE = 0x40, 0x200
+"""Not IN_CREATE: other parts make files there, and CRIU drops events that nobody has read."""
 
 
 @part()
 def folder() -> object:
     """A working folder: the image's, or one below /tmp where the root is read-only."""
-    place = "/data" if os.access("/data", os.W_OK) else "/tmp/data"
+    place = "/data" if os.access("/data", os.W_OK) else f"/tmp/data-{os.getpid()}"
     os.makedirs(place, exist_ok=True)
     os.chdir(place)
     return {"path": place, "fd": os.open(place, os.O_RDONLY | os.O_DIRECTORY)}
@@ -57,7 +58,11 @@ def tree() -> object:
         file.write("created before the checkpoint\n")
     os.symlink("created.txt", "link")
     os.link("created.txt", "second-name")
-    return {"files": ["created.txt"], "links": {"link": "created.txt"}, "hard": ["created.txt", "second-name"]}
+    return {
+        "files": ["created.txt"],
+        "links": {"link": "created.txt"},
+        "hard": ["created.txt", "second-name"],
+    }
 
 
 @part()
@@ -90,14 +95,14 @@ def terminal() -> object:
 def inotify() -> object:
     """On tmpfs: CRIU cannot dump a watch on overlayfs (`fsnotify: Can't dump that handle`)."""
     file = call("inotify_init1", os.O_NONBLOCK)
-    watch = call("inotify_add_watch", file, b"/dev/shm", IN_CREATE | IN_DELETE)
-    return {"fd": file, "watch": watch, "path": "/dev/shm", "mask": IN_CREATE | IN_DELETE}
+    watch = call("inotify_add_watch", file, b"/dev/shm", IN_MOVED_FROM | IN_DELETE)
+    return {"fd": file, "watch": watch, "path": "/dev/shm", "mask": IN_MOVED_FROM | IN_DELETE}
 
 
 @part(optional=True)
 def locks() -> object:
     """Optional: engines refuse them without --file-locks."""
-    with_flock, with_lockf = (keep(open(name, "w")) for name in ("flock", "lockf"))
+    with_flock, with_lockf = (os.open(name, os.O_WRONLY | os.O_CREAT) for name in ("flock", "lockf"))
     fcntl.flock(with_flock, fcntl.LOCK_EX)
     fcntl.lockf(with_lockf, fcntl.LOCK_EX, 10, 5)
-    return {"flock": with_flock.fileno(), "posix": with_lockf.fileno(), "start": 5, "length": 10}
+    return {"flock": with_flock, "posix": with_lockf, "start": 5, "length": 10}

@@ -31,17 +31,18 @@ def shared_anonymous() -> object:
 
 @part()
 def private_anonymous() -> object:
-    """A mebibyte of which one page is there; the kernel would join it to a neighbour if it were not read-only."""
+    """A mebibyte of which one page is there; the kernel may join it to a neighbour in /proc/PID/maps."""
     memory = mmap.mmap(-1, 1 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     return fill(memory, 5 * PAGE, b"PRIVATE-ANONYMOUS-SECRET")
 
 
 @part()
 def private_file() -> object:
-    """A file mapped privately: of its two pages one was written and is in the checkpoint, the other is not."""
+    """A file mapped privately: of its two pages the written one is in the checkpoint."""
     file = os.open("mapped.bin", os.O_RDWR | os.O_CREAT, 0o600)
     os.write(file, b"m" * 2 * PAGE)
-    memory = mmap.mmap(file, 2 * PAGE, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+    writable = mmap.PROT_READ | mmap.PROT_WRITE
+    memory = mmap.mmap(file, 2 * PAGE, flags=mmap.MAP_PRIVATE, prot=writable, trackfd=False)
     os.close(file)
     return fill(memory, PAGE, b"WRITTEN-PAGE-SECRET") | {"path": os.path.abspath("mapped.bin")}
 
@@ -52,7 +53,7 @@ def memfd() -> object:
     mapped, loose = (os.memfd_create(name) for name in ("lab-mapped", "lab-loose"))
     os.truncate(mapped, 2 * PAGE)
     os.write(loose, b"MEMFD-LOOSE-SECRET" + b"\1" * PAGE)
-    told = fill(mmap.mmap(mapped, 2 * PAGE), 100, b"MEMFD-MAPPED-SECRET")
+    told = fill(mmap.mmap(mapped, 2 * PAGE, trackfd=False), 100, b"MEMFD-MAPPED-SECRET")
     return {"mapped": told | {"fd": mapped}, "loose": {"fd": loose, "text": "MEMFD-LOOSE-SECRET"}}
 
 
@@ -60,12 +61,13 @@ def memfd() -> object:
 def posix_shm() -> object:
     file = os.open("/dev/shm/lab-posix", os.O_RDWR | os.O_CREAT, 0o600)
     os.truncate(file, PAGE)
-    return fill(mmap.mmap(file, PAGE), 0, b"POSIX-SHM-SECRET") | {"fd": file, "path": "/dev/shm/lab-posix"}
+    told = fill(mmap.mmap(file, PAGE, trackfd=False), 0, b"POSIX-SHM-SECRET")
+    return told | {"fd": file, "path": "/dev/shm/lab-posix"}
 
 
 @part()
 def sysv_shm() -> object:
-    """CRIU refuses an attached segment of an IPC namespace that it does not dump: bare processes have it so."""
+    """CRIU refuses an attached segment of an IPC namespace that it does not dump: a bare process's."""
     number = call("shmget", SHM_KEY, 16 * PAGE, IPC_CREAT | 0o600)
     base = LIBC.shmat(number, None, 0)
     secret = b"SYSV-SHM-SECRET"

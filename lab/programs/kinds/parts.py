@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Callable
+from typing import TypeVar
+
+Kept = TypeVar("Kept")
 
 PARTS: dict[str, Callable[[], object]] = {}
 OPTIONAL: set[str] = set()
@@ -22,7 +25,7 @@ def part(*, optional: bool = False) -> Callable[[Callable[[], object]], Callable
     return register
 
 
-def keep[Kept](thing: Kept) -> Kept:
+def keep(thing: Kept) -> Kept:
     """Hold something until the process ends."""
     KEPT.append(thing)
     return thing

@@ -68,7 +68,8 @@ def tcp_listen() -> object:
 @part()
 def udp() -> object:
     """One that is bound, and one that is connected to a port where nobody listens."""
-    alone, connected = bound(AF_INET, SOCK_DGRAM, ("127.0.0.1", UDP)), keep(socket.socket(AF_INET, SOCK_DGRAM))
+    alone = bound(AF_INET, SOCK_DGRAM, ("127.0.0.1", UDP))
+    connected = keep(socket.socket(AF_INET, SOCK_DGRAM))
     connected.connect(("127.0.0.1", PEER))
     told = {"bound": alone.fileno(), "port": UDP, "connected": connected.fileno(), "peer": PEER}
     return told | {"local": connected.getsockname()[1]}
@@ -101,7 +102,8 @@ def tcp() -> object:
     while any(_unacknowledged(end) for end in (client, server)):
         time.sleep(0.01)
     told = {"client": client.fileno(), "port": client.getsockname()[1], "server": server.fileno()}
-    return told | {"at-server": "TCP-TO-SERVER-SECRET", "at-client": "TCP-TO-CLIENT-SECRET", "listens": ESTABLISHED}
+    told |= {"at-server": "TCP-TO-SERVER-SECRET", "at-client": "TCP-TO-CLIENT-SECRET"}
+    return told | {"listens": ESTABLISHED}
 
 
 def _unacknowledged(end: socket.socket) -> int:
