@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from lab import proc_parse as parse
-from lab.proc_fd import waiting
+from lab.proc_fd import Answer, ask
 from lab.proc_net import seen_from, spaces_of
 from lab.proc_records import Opened, Process, Reading, Thread
 
@@ -60,7 +60,9 @@ def read(first: int, *, tree: bool = False) -> Reading:
 
 
 def _reading(first: int, found: dict[int, Process], ended: set[int], around: dict[str, int]) -> Reading:
-    members = {(k, n): p.outside for p in found.values() for k, n in p.namespaces.items()}
+    # the eldest of each namespace is asked: a young one may be gone by now
+    eldest = reversed(list(found.values()))
+    members = {(k, n): p.outside for p in eldest for k, n in p.namespaces.items()}
     init = found[first]
     maps = {name: _id_map(init.outside, name) for name in ("uid", "gid")}
     spaces = spaces_of(members, lambda name, number: maps[name](number))
@@ -157,7 +159,7 @@ def _process(pid: int, numbers: dict[int, int], seen: dict[str, str]) -> Process
         limits=parse.limits_of(_text(pid, "limits")),
         timers=parse.timers_of(_text(pid, "timers")),
         maps=parse.maps_of(_text(pid, "maps")),
-        mounts=parse.mounts_of(seen["mountinfo"]),
+        mounts=parse.mounts_of(seen["mountinfo"], {"uid": uid, "gid": gid}),
         threads=dict(_threads(pid, uid, gid)),
         descriptors=dict(_descriptors(pid)),
     )
@@ -199,9 +201,9 @@ def _threads(pid: int, uid: Inside, gid: Inside) -> Iterable[tuple[int, Thread]]
             continue  # this thread has ended, the others have not
         tid = int(status["NSpid"].split()[-1])
         comm = _text(pid, f"{folder}/comm").removesuffix("\n")
-        sp, ip = parse.waits_at(_text(pid, f"{folder}/syscall"))
+        at = parse.waits_at(_text(pid, f"{folder}/syscall"))
         ids, lines = parse.ids_of(status, uid, gid), _own_lines(status)
-        yield tid, Thread(tid, comm, status["State"][0], ids, lines, parse.stat_of(stat_), sp, ip)
+        yield tid, Thread(tid, comm, status["State"][0], ids, lines, parse.stat_of(stat_), *at)
 
 
 def _descriptors(pid: int) -> Iterable[tuple[int, Opened]]:
@@ -219,7 +221,7 @@ def _opened(pid: int, fd: int, target: str, text: str, facts: os.stat_result) ->
     info, rows, locks = parse.fdinfo_of(text)
     flags, position, mount, inode = (info.pop(name) for name in ("flags", "pos", "mnt_id", "ino"))
     info.pop("Pid", None)  # of a pidfd: a number outside
-    queued, pipe_size = waiting(pid, fd) if _can_wait(facts.st_mode) else (None, None)
+    asked = ask(pid, fd, facts.st_ino) if _can_wait(facts.st_mode) else Answer()
     return Opened(
         target=target,
         flags=int(flags, 8),
@@ -233,8 +235,9 @@ def _opened(pid: int, fd: int, target: str, text: str, facts: os.stat_result) ->
         info=info,
         rows=tuple(rows),
         locks=tuple(locks),
-        queued=queued,
-        pipe_size=pipe_size,
+        queued=asked.queued,
+        pipe_size=asked.pipe_size,
+        socket=asked.socket,
     )
 
 

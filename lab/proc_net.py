@@ -24,6 +24,10 @@ IP_TABLES = {"tcp": (1, 6), "udp": (2, 17), "udplite": (2, 136), "raw": (3, 255)
 SYSVIPC = {"shm": "shmid", "msg": "msqid", "sem": "semid"}
 T = TypeVar("T")
 LISTEN = 10
+GOT_FIN = (8, 9, 11)
+"""CLOSE_WAIT, LAST_ACK, CLOSING: the end of the stream counts as a byte until it is read (net/ipv4/tcp.c)."""
+SENT_FIN = (4, 9, 11)
+"""FIN_WAIT1, LAST_ACK, CLOSING: as above, until it is acknowledged."""
 ACCEPTS = 1 << 16
 """__SO_ACCEPTCON in the flags of /proc/PID/net/unix."""
 UNIX_STATES = {1: 7, 3: 1}
@@ -130,10 +134,11 @@ def _with_inode(sockets: Iterable[Socket]) -> Iterator[Socket]:
 def _ip(row: str, name: str, kind: int, protocol: int) -> Socket:
     _, local, remote, state, queues, *_rest = row.split()
     sent, received = (int(size, 16) for size in queues.split(":"))
+    sent, received = sent - (int(state, 16) in SENT_FIN), received - (int(state, 16) in GOT_FIN)
     number = int(local.split(":")[1], 16)
     return Socket(
         name, int(row.split()[9]), kind, number if kind == 3 else protocol, int(state, 16),
-        endpoint(local), endpoint(remote), received, sent, int(state, 16) == LISTEN,
+        endpoint(local), endpoint(remote), max(received, 0), max(sent, 0), int(state, 16) == LISTEN,
     )  # fmt: skip
 
 

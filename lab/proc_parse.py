@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from lab.proc_records import Ids, Limit, Lock, Mapped, Mounted, PosixTimer
 
@@ -33,6 +34,11 @@ LIMIT = re.compile(r"Max (.*?) {2,}(\w+) +(\w+) +(?:\w+ *)?")
 LOCK = re.compile(r"\d+: (\w+) +\S+ +(\w+) +-?\d+ \S+ (\d+) (\w+)")
 TIMER = re.compile(r"ID: (\d+)\nsignal: (\d+)/\w+\nnotify: (\S+)\nClockID: (-?\d+)")
 OCTAL = re.compile(r"\\([0-7]{3})")
+MASKING = {128: 0, 130: 0, 270: 5, 271: 3, 281: 4, 333: 5, 441: 5}
+"""System calls of x86-64 that wait with a mask of signals, and which argument it is.
+
+rt_sigtimedwait, rt_sigsuspend, pselect6, ppoll, epoll_pwait, io_pgetevents, epoll_pwait2.
+"""
 REPEATED = ("tfd", "inotify", "fanotify")
 PAIR = re.compile(r"([\w-]+): *(\S+)")
 
@@ -70,10 +76,22 @@ def ids_of(lines: Mapping[str, str], uid: Callable[[int], int], gid: Callable[[i
     )
 
 
-def waits_at(syscall: str) -> tuple[int | None, int | None]:
-    """Stack and instruction pointer of a thread that waits (the last two fields of syscall)."""
-    fields = syscall.split()
-    return (int(fields[-2], 16), int(fields[-1], 16)) if len(fields) > 2 else (None, None)
+class Waiting(NamedTuple):
+    """Where a thread waits in the kernel, and whether with another signal mask than its own."""
+
+    sp: int | None = None
+    ip: int | None = None
+    masked: bool = False
+
+
+def waits_at(syscall: str) -> Waiting:
+    """What syscall says: number, arguments, stack and instruction pointer; nothing while it runs."""
+    number, *fields = syscall.split() or [""]
+    if len(fields) < 2:
+        return Waiting()
+    values = [int(field, 16) for field in fields]
+    mask = MASKING.get(int(number))
+    return Waiting(values[-2], values[-1], mask is not None and values[mask] != 0)
 
 
 def maps_of(text: str) -> tuple[Mapped, ...]:
@@ -86,12 +104,17 @@ def maps_of(text: str) -> tuple[Mapped, ...]:
     return tuple(found)
 
 
-def mounts_of(text: str) -> tuple[Mounted, ...]:
-    """The lines of mountinfo."""
-    return tuple(_mount(line) for line in text.splitlines())
+def mounts_of(text: str, inside: Mapping[str, Callable[[int], int]]) -> tuple[Mounted, ...]:
+    """The lines of mountinfo; `inside` translates what stands behind `uid=` and `gid=`."""
+    return tuple(_mount(line, inside) for line in text.splitlines())
 
 
-def _mount(line: str) -> Mounted:
+def _option(text: str, inside: Mapping[str, Callable[[int], int]]) -> str:
+    name, _, value = text.partition("=")
+    return f"{name}={inside[name](int(value))}" if name in inside and value.isdigit() else text
+
+
+def _mount(line: str, inside: Mapping[str, Callable[[int], int]]) -> Mounted:
     left, _, right = line.partition(" - ")
     number, parent, device, root, mountpoint, options, *optional = left.split(" ")
     fstype, source, more = right.split(" ", 2)
@@ -107,7 +130,7 @@ def _mount(line: str) -> Mounted:
         master=tags.get("master", 0),
         fstype=fstype,
         source=plain(source),
-        super_options=plain(more),
+        super_options=",".join(_option(option, inside) for option in plain(more).split(",")),
     )
 
 
@@ -157,5 +180,5 @@ def _lock(row: re.Match[str]) -> Lock:
 
 def table(text: str) -> Iterable[dict[str, int]]:
     """The rows of a table of numbers below a line of names (sysvipc)."""
-    names, *rows = (line.split() for line in text.splitlines())
+    names, *rows = (line.split() for line in text.splitlines() or [""])
     return [dict(zip(names, map(int, row), strict=False)) for row in rows]

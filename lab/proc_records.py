@@ -20,7 +20,7 @@ class Thread:
     """A thread, by its number in its own pid namespace.
 
     `lines` are those of its status that need no translation, `sp` and `ip` where it waits in the kernel
-    (None while it runs).
+    (None while it runs); `masked` if it waits with a mask of signals that is not its own.
     """
 
     tid: int
@@ -31,6 +31,7 @@ class Thread:
     numbers: Mapping[str, int]
     sp: int | None = None
     ip: int | None = None
+    masked: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,30 @@ class Lock:
 
 
 @dataclass(frozen=True)
+class Socket:
+    """A line of net/`table`, or what a socket that is in none says itself.
+
+    Addresses are `address:port` (IPv6 in brackets), None where there is none.
+    """
+
+    table: str
+    inode: int
+    type: int
+    protocol: int
+    state: int
+    local: str | None
+    remote: str | None
+    received: int
+    sent: int
+    listening: bool = False
+
+
+@dataclass(frozen=True)
 class Opened:
     """A descriptor: the link, what fdinfo says line by line, stat(2) of it, and what waits in it.
 
-    `rows` are the lines of fdinfo that stand several times (`tfd`, `inotify`, `fanotify`).
+    `rows` are the lines of fdinfo that stand several times (`tfd`, `inotify`, `fanotify`); `socket` is
+    what an internet socket says of itself: one that is not bound is in no table of /proc/net.
     """
 
     target: str
@@ -64,6 +85,7 @@ class Opened:
     locks: tuple[Lock, ...] = ()
     queued: int | None = None
     pipe_size: int | None = None
+    socket: Socket | None = None
 
 
 @dataclass(frozen=True)
@@ -147,22 +169,6 @@ class Process:
     mounts: tuple[Mounted, ...]
     threads: Mapping[int, Thread]
     descriptors: Mapping[int, Opened]
-
-
-@dataclass(frozen=True)
-class Socket:
-    """A line of net/`table`; addresses are `address:port` (IPv6 in brackets), None where there is none."""
-
-    table: str
-    inode: int
-    type: int
-    protocol: int
-    state: int
-    local: str | None
-    remote: str | None
-    received: int
-    sent: int
-    listening: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import itertools
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from lab.engines.port import Refused, Running, wait_for_word
@@ -80,7 +81,8 @@ class Criu:
     def remove(self, running: Running) -> None:
         """End it with all its children, and take its folder away."""
         for pid in [*below(running.pid)][::-1]:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.node.run("rm", "-rf", running.id)
 
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from facts_open import facts_of_descriptor
-from lab.proc import Reading
-from lab.proc_records import Mapped, Process, Thread
+from lab.proc_records import Mapped, Opened, Process, Reading, Socket, Thread
 
 Fact = tuple[tuple[Any, ...], Any]
 
@@ -64,7 +63,16 @@ KNOWN = {"ro", "nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime"}
 """Options of a mount that CRIU knows (criu/proc_parse.c, parse_mnt_flags)."""
 ATIME, STRICT = {"relatime", "noatime"}, {"strictatime"}
 """A mount that is shown with none of the first is of the last kind (fs/proc_namespace.c)."""
+OF_MEMORY = ("/memfd:", "/dev/zero (deleted)", "/SYSV", "/[aio]", "/anon_hugepage", "socket:[")
+"""Paths of mapped memory that is a file for the kernel only."""
 NO_LOGIN = 0xFFFFFFFF
+
+
+class Unsure:
+    """The value of a fact that /proc shows, but not as it is."""
+
+
+UNSURE = Unsure()
 
 
 def facts_of_proc(reading: Reading) -> dict[tuple[Any, ...], Any]:
@@ -100,7 +108,26 @@ def _of_process(process: Process, reading: Reading) -> Iterator[Fact]:
     yield from _of_namespaces(process, reading)
     yield from _of_maps(process)
     for fd, opened in process.descriptors.items():
-        yield from ((("descriptor", pid, fd, *name), value) for name, value in facts_of_descriptor(opened))
+        for name, value in _of_descriptor(opened, reading):
+            yield ("descriptor", pid, fd, *name), value
+
+
+def _of_descriptor(opened: Opened, reading: Reading) -> Iterator[Fact]:
+    """Packet sockets are facts of their descriptors: CRIU does not know which of them is which."""
+    socket = _listed(reading, opened.inode) if stat.S_ISSOCK(opened.mode) else None
+    if socket is None or socket.table != "packet":
+        yield from facts_of_descriptor(opened)
+        return
+    for key, value in facts_of_descriptor(opened):
+        unnamed = key in (("target",), ("socket", "inode"))
+        yield ("packet", key[-1]) if unnamed else key, value
+    for name in ("type", "protocol", "local"):
+        yield ("packet", name), getattr(socket, name)
+
+
+def _listed(reading: Reading, inode: int) -> Socket | None:
+    every = (socket for sockets in reading.spaces.sockets.values() for socket in sockets)
+    return next((socket for socket in every if socket.inode == inode), None)
 
 
 def _of_dead(process: Process) -> Iterator[tuple[str, Any]]:
@@ -116,7 +143,7 @@ def _of_task(process: Process) -> Iterator[tuple[str, Any]]:
     yield from ((name, getattr(process, name)) for name in ("ppid", "pgid", "sid", "comm"))
     yield "started", process.started
     yield "cmdline", process.cmdline
-    yield "environ", process.environ
+    yield "environ", b"".join(entry + b"\0" for entry in process.environ.split(b"\0") if entry)
     yield from process.links.items()
     for name in ("tty_nr", "exit_signal"):
         yield name, process.numbers[name]
@@ -149,10 +176,13 @@ def _credentials(subject: Process | Thread) -> Iterator[tuple[str, Any]]:
 
 def _of_thread(thread: Thread) -> Iterator[tuple[str, Any]]:
     yield "comm", thread.comm
+    yield "started", thread.numbers["starttime"]
     yield from _credentials(thread)
     for name in OF_THREADS:
         if name in thread.lines:
             yield name, _line(name, thread.lines[name])
+    if thread.masked:
+        yield "SigBlk", UNSURE
     for name in OF_STACK:
         yield name, thread.numbers[name]
     if thread.sp is not None:
@@ -181,9 +211,9 @@ def _limit(text: str) -> int | str:
 def _of_namespaces(process: Process, reading: Reading) -> Iterator[Fact]:
     others = reading.processes.values()
     for kind, number in process.namespaces.items():
-        members = tuple(sorted(other.pid for other in others if other.namespaces.get(kind) == number))
-        alive = tuple(pid for pid in members if STATES.get(reading.processes[pid].state) != "zombie")
-        yield ("namespace", process.pid, kind, "shared-with"), alive
+        members = (other for other in others if other.namespaces.get(kind) == number)
+        alive = [other.pid for other in members if STATES.get(other.state) != "zombie"]
+        yield ("namespace", process.pid, kind, "shared-with"), min(alive)
         if kind in reading.around:
             yield ("namespace", process.pid, kind, "of-parent"), number == reading.around[kind]
 
@@ -196,7 +226,8 @@ def _of_maps(process: Process) -> Iterator[Fact]:
         yield (*key, "path"), row.path
         if row.inode or row.path.startswith("/"):
             yield (*key, "offset"), row.offset
-            yield (*key, "device"), row.device
+            name = "device-of-memory" if row.path.startswith(OF_MEMORY) else "device"
+            yield (*key, name), row.device
             yield (*key, "inode"), row.inode
 
 
@@ -278,11 +309,10 @@ def _segments(reading: Reading, number: int, owner: int) -> Iterator[Fact]:
 def _sockets(reading: Reading) -> Iterator[Fact]:
     """Sockets that one of the processes holds."""
     opened = (opened for process in reading.processes.values() for opened in process.descriptors.values())
-    held = {one.inode: one for one in opened if stat.S_ISSOCK(one.mode)}
-    for sockets in reading.spaces.sockets.values():
-        for socket in sockets:
-            if socket.inode not in held:
-                continue
+    held = {one.inode: one.socket for one in opened if stat.S_ISSOCK(one.mode)}
+    for inode, asked in held.items():
+        socket = _listed(reading, inode) or asked
+        if socket is not None and socket.table != "packet":
             for name in ("table", "type", "protocol", "state", "local"):
                 yield ("socket", socket.inode, name), getattr(socket, name)
             if socket.table.startswith(("tcp", "udp", "raw")):

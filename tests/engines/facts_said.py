@@ -38,7 +38,7 @@ def facts_of_checkpoint(checkpoint: Checkpoint) -> dict[tuple[Any, ...], Any]:
     for process in checkpoint.processes:
         found.update(_of_process(process, checkpoint))
     for held in checkpoint.sockets:
-        if held.holders:
+        if held.holders and held.socket.inode:
             found.update(_of_socket(held.socket))
     found.update(_of_spaces(checkpoint))
     return found
@@ -215,7 +215,7 @@ def _of_namespaces(process: Process, checkpoint: Checkpoint) -> Iterator[Fact]:
     shared = {(space.kind, space.id): space for space in checkpoint.namespaces}
     for kind, number in process.namespaces.items():
         space = shared[kind, number]
-        yield ("namespace", process.pid, kind, "shared-with"), tuple(space.pids)
+        yield ("namespace", process.pid, kind, "shared-with"), min(space.pids)
         if space.host is not None:
             yield ("namespace", process.pid, kind, "of-parent"), space.host
 

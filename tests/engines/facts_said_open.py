@@ -8,7 +8,7 @@ from typing import Any
 
 from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.checkpoint.criu.names import OPEN_FLAGS
-from cryoscope.checkpoint.process import Descriptor
+from cryoscope.checkpoint.process import Descriptor, Socket
 from cryoscope.checkpoint.process.signals import CLOCKS
 
 Fact = tuple[tuple[str, ...], Any]
@@ -27,7 +27,10 @@ TYPES = "?pc?d?b?-?l?s???"
 def facts_of_descriptor(fd: Descriptor, checkpoint: Checkpoint) -> Iterator[Fact]:
     """Everything that is said of it and /proc can say."""
     yield ("type",), fd.type
-    yield ("target",), fd.target
+    if fd.socket is not None and fd.socket.family == "packet":
+        yield from _of_packets(fd.socket)
+    else:
+        yield ("target",), fd.target
     yield ("flags",), _flags(fd)
     yield ("cloexec",), fd.cloexec
     locks = ((LOCKS.get(lock.kind, lock.kind), lock.mode, lock.start, lock.length) for lock in fd.locks)
@@ -38,7 +41,7 @@ def facts_of_descriptor(fd: Descriptor, checkpoint: Checkpoint) -> Iterator[Fact
         "inode": fd.inode,
         "mode": _mode(fd.mode),
         "size": fd.size,
-        "queued": _queued(fd),
+        "queued": _queued(fd, checkpoint),
         "device": {mount.id: mount.device for mount in checkpoint.mounts}.get(fd.mount_id or -1),
         "eventfd-count": fd.counter if fd.type == "eventfd" else None,
         "ticks": fd.counter if fd.type == "timerfd" else None,
@@ -51,10 +54,20 @@ def facts_of_descriptor(fd: Descriptor, checkpoint: Checkpoint) -> Iterator[Fact
     yield from _of_entry(fd, checkpoint)
 
 
-def _queued(fd: Descriptor) -> int | None:
+def _of_packets(socket: Socket) -> Iterator[Fact]:
+    yield ("packet", "type"), {"dgram": 2, "raw": 3}[socket.type]
+    yield ("packet", "protocol"), int((socket.protocol or "0").removeprefix("ethertype "), 16)
+    yield ("packet", "local"), socket.local
+
+
+def _queued(fd: Descriptor, checkpoint: Checkpoint) -> int | None:
+    """What FIONREAD says: of datagrams the first one."""
     if fd.socket is None:
         return fd.queued
-    return None if fd.socket.state == "LISTEN" else fd.socket.recv_queue
+    if fd.socket.type == "dgram":
+        return len(next(iter(checkpoint.queues.packets(fd.file_id)), b""))
+    silent = fd.socket.state == "LISTEN" or fd.socket.family == "netlink"  # they know no FIONREAD
+    return None if silent else fd.socket.recv_queue
 
 
 def _flags(fd: Descriptor) -> int:
@@ -78,29 +91,34 @@ def _of_entry(fd: Descriptor, checkpoint: Checkpoint) -> Iterator[Fact]:
     if file is None:
         return
     entry = file.entry
-    if fd.type == "epoll":
+    if fd.type in ("pipe", "fifo"):
+        sizes = {found.pipe_id: found.size for found in _pipes(checkpoint) if found.size}
+        if entry.pipe_id in sizes:
+            yield (fd.type, "pipe-size"), sizes[entry.pipe_id]
+    elif fd.type == "epoll":
         for watch in entry.tfd:
             for name, field in EPOLL.items():
                 yield ("watch", str(watch.tfd), name), getattr(watch, field)
     elif fd.type == "inotify":
         for watch in entry.wd:
-            for name, field in INOTIFY.items():
-                yield ("watch", str(watch.wd), name), getattr(watch, field)
-            handle = watch.f_handle
-            words = b"".join(word.to_bytes(8, "little") for word in handle.handle)
-            yield ("watch", str(watch.wd), "fhandle-bytes"), handle.bytes
-            yield ("watch", str(watch.wd), "fhandle-type"), handle.type
-            yield ("watch", str(watch.wd), "f_handle"), words[: handle.bytes].hex()
+            yield from _of_watch(watch)
     elif fd.type == "signalfd":
         yield ("signalfd", "sigmask"), entry.sigmask
     elif fd.type == "timerfd":
         yield ("timerfd", "settime flags"), entry.settime_flags
     elif fd.type == "tty":
         yield from _of_terminal(entry.tty_info_id, checkpoint)
-    elif fd.type in ("pipe", "fifo"):
-        sizes = {found.pipe_id: found.size for found in _pipes(checkpoint) if found.size}
-        if entry.pipe_id in sizes:
-            yield (fd.type, "pipe-size"), sizes[entry.pipe_id]
+
+
+def _of_watch(watch: Any) -> Iterator[Fact]:
+    handle = watch.f_handle
+    words = b"".join(word.to_bytes(8, "little") for word in handle.handle)
+    said = {name: getattr(watch, field) for name, field in INOTIFY.items()} | {
+        "fhandle-bytes": handle.bytes,
+        "fhandle-type": handle.type,
+        "f_handle": words[: handle.bytes].hex(),
+    }
+    yield from ((("watch", str(watch.wd), name), value) for name, value in said.items())
 
 
 def _of_terminal(number: int, checkpoint: Checkpoint) -> Iterator[Fact]:

@@ -6,14 +6,58 @@ from typing import NamedTuple
 
 
 class Rule(NamedTuple):
-    """Keys that match `pattern`, part by part (`facts.compare`)."""
+    """Keys that match `pattern`, part by part (`facts.compare`).
+
+    `without`: only where the checkpoint says nothing at all of this kind.
+    """
 
     pattern: tuple[str, ...]
     reason: str
+    without: str = ""
 
 
-MOVES: tuple[Rule, ...] = ()
-"""Facts of a workload that goes on; numbers that lie between both readings need no entry."""
+BETWEEN: tuple[Rule, ...] = (
+    Rule(("clock", "*"), "clocks go on"),
+    Rule(("descriptor", "*", "*", "timerfd", "it_value"), "the time that is left gets less"),
+    Rule(("descriptor", "*", "*", "timerfd", "ticks"), "how often it went off and was not read"),
+    Rule(("descriptor", "*", "*", "*", "queued position size"), "bytes that are written and read"),
+    Rule(("socket", "*", "received sent"), "bytes on their way"),
+    Rule(("mapping", "*", "*", "end"), "a heap or stack that grows"),
+)
+"""Numbers that must lie between both readings where these differ."""
+
+LEFT_BEHIND: tuple[Rule, ...] = (
+    Rule(("process", "*", "ShdPnd"), "a stopped process is stopped once more when CRIU leaves it"),
+    Rule(("thread", "*", "*", "ip"), "it is found before the system call that it would make again"),
+)
+"""What taking a checkpoint changes: it must say what was before."""
+
+MOVES: tuple[Rule, ...] = (
+    Rule(("thread", "*", "*", "sp ip"), "where a thread waits; one that runs has none"),
+    Rule(("process", "*", "ShdPnd"), "a signal (of a child that ended) waits until the process runs"),
+    Rule(("thread", "*", "*", "SigPnd SigBlk"), "shells block signals while they start a child"),
+    Rule(("process", "*", "SigIgn SigCgt"), "shells catch them while they wait for a child"),
+    Rule(("descriptor", "*", "*", "*", "queued position size"), "bytes that come and go"),
+)
+"""Further facts of workloads that go on, which may be anything where the readings differ.
+
+Those of a process that ran in between may also differ where the readings agree: what it does again and
+again, both may have met.
+"""
+
+PASSING = {
+    "process": (2, "started"),
+    "zombie": (2, "started"),
+    "thread": (3, "started"),
+    "descriptor": (3, "target"),
+    "mapping": (3, "path"),
+    "socket": (2, "table"),
+}
+"""What comes and goes while a workload goes on: a process, a thread, an open file, a mapping, a socket.
+
+It is another one, or none, where the fact named here is not the same in both readings; the number is
+that of the parts of the key that name it.  Everything of a process comes and goes with it.
+"""
 
 NAMELESS = "pipe socket eventfd epoll inotify fanotify signalfd timerfd pidfd namespace"
 
@@ -36,6 +80,7 @@ NOT_SAID: tuple[Rule, ...] = (
         ("thread", "*", "*", "Cpus_allowed* Mems_allowed*"),
         "CRIU does not read affinities; of cpusets it keeps the cgroup (criu/cgroup.c)",
     ),
+    Rule(("thread", "*", "*", "started"), "no field of images/core.proto, as of processes"),
     Rule(("thread", "*", "*", "Speculation* x86_Thread_features*"), "no field of thread_core_entry"),
     Rule(("thread", "*", "*", "*voluntary_ctxt_switches"), "counters of what was used so far"),
     Rule(
@@ -81,7 +126,7 @@ NOT_SAID: tuple[Rule, ...] = (
     # --- mappings
     Rule(("mapping", "*", "*", "inode"), "found again by the path, as of descriptors"),
     Rule(
-        ("mapping", "*", "*", "device"),
+        ("mapping", "*", "*", "device-of-memory"),
         "of mappings of memory that is a file for the kernel only: it lies on no mount of the container",
     ),
     # --- namespaces
@@ -92,6 +137,26 @@ NOT_SAID: tuple[Rule, ...] = (
     Rule(
         ("device", "*", "*", "*"),
         "of a network namespace that the engine keeps (runc: --external net[…]) CRIU writes no netdev-*.img",
+        without="device",
+    ),
+    Rule(
+        ("cgroup", "*", "*"),
+        "nothing is written of a tree that lives in CRIU's own cgroups (criu/cgroup.c, dump_cgroups)",
+        without="cgroup",
+    ),
+    Rule(
+        ("descriptor", "*", "*", "file directory chardev blockdev fifo tty", "mount device"),
+        "mounts are written of a mount namespace that is not CRIU's own (criu/mount.c)",
+        without="mount",
+    ),
+    Rule(
+        ("mapping", "*", "*", "device"),
+        "as of descriptors: mounts that are not written",
+        without="mount",
+    ),
+    Rule(
+        ("descriptor", "*", "*", "packet", "inode target"),
+        "packet_sock_entry has no inode (images/packet-sock.proto)",
     ),
     Rule(("ipc", "*", "*", "*", "*time"), "no field of images/ipc-{shm,msg,sem}.proto"),
     Rule(("ipc", "*", "*", "*", "lspid lrpid cpid lpid"), "who used it last: no field of the images"),

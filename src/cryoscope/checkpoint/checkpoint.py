@@ -206,7 +206,7 @@ class Checkpoint:
     # --- what they had open -----------------------------------------------------------------
     @cached_property
     def _describer(self) -> Describer:
-        return Describer(self.images, self.files, self.queues)
+        return Describer(self.images, self.files, self.queues, self._files_id)
 
     @cached_property
     def _files_ids(self) -> dict[int, int]:
@@ -217,9 +217,13 @@ class Checkpoint:
                 found[int(pid)] = entry.files_id
         return found
 
+    def _files_id(self, pid: int) -> int:
+        """The number of the table of descriptors that a process uses; before ids-*.img it is its own."""
+        return self._files_ids.get(pid, 0 if self._files_ids else pid)
+
     def descriptors(self, pid: int) -> list[Descriptor]:
         """The open descriptors of a process, by number."""
-        return self._describer.of_task(pid, self._files_ids.get(pid, 0 if self._files_ids else pid))
+        return self._describer.of_task(pid)
 
     @cached_property
     def sockets(self) -> list[HeldSocket]:

@@ -229,3 +229,94 @@ def test_many_changed_images(images: dict[str, bytes], block: int) -> None:
 def test_any_image_may_be_missing(images: dict[str, bytes]) -> None:
     for name in sorted(images):
         assert everything(made({other: data for other, data in images.items() if other != name}))
+
+
+# --- what CRIU leaves to be told from something else ---------------------------------------------
+def with_filters(*, flags: int) -> Checkpoint:
+    """A process of two threads, of which only the first names its filter."""
+    own = {"futex_rla": 0, "futex_rla_len": 0}
+    second = image("CORE", {"mtype": 1, "thread_core": own})
+    task = {"personality": 0, "exit_code": 0, "flags": 0, "blk_sigset": 0, "comm": b"made", "task_state": 1}
+    leader = {"mtype": 1, "tc": task, "thread_core": own | {"seccomp_mode": 2, "seccomp_filter": 0}}
+    threads = {"pid": 1, "ppid": 0, "pgid": 1, "sid": 1, "threads": [1, 2]}
+    filters = {"seccomp_filters": [{"filter": bytes(8), "flags": flags}]}
+    return made(
+        {
+            "pstree.img": image("PSTREE", threads),
+            "core-1.img": image("CORE", leader),
+            "core-2.img": second,
+            "mm-1.img": mm([]),
+            "seccomp.img": image("SECCOMP", filters),
+        }
+    )
+
+
+@pytest.mark.parametrize(("flags", "shown"), [(1, ("filter", 0)), (0, (None, None))])
+def test_a_filter_for_all_threads_is_that_of_each(flags: int, shown: tuple[str | None, int | None]) -> None:
+    """CRIU writes it with the first only (criu/seccomp.c, try_use_tsync)."""
+    (process,) = with_filters(flags=flags).processes
+    assert (process.threads[0].seccomp, process.threads[0].seccomp_filter) == ("filter", 0)
+    assert (process.threads[1].seccomp, process.threads[1].seccomp_filter) == shown
+
+
+@pytest.mark.parametrize(("written", "bits"), [(0, 0), (8, 0x8), (40000, 0x40000), (400008, 0x400008)])
+def test_personality_is_hexadecimal(written: int, bits: int) -> None:
+    """CRIU reads 00040000 as a decimal number (criu/cr-dump.c, get_task_personality)."""
+    core_1 = core(personality=written)
+    (process,) = made({"pstree.img": tree((1, 0)), "core-1.img": core_1, "mm-1.img": mm([])}).processes
+    assert process.personality == bits
+
+
+@pytest.mark.parametrize(
+    ("flag", "kind", "inherited"),
+    [(1, "posix", False), (2, "flock", True), (4, "ofd", True), (8, "lease", True)],
+)
+def test_locks_of_an_open_file_are_those_of_all_who_inherited_it(
+    flag: int, kind: str, inherited: bool
+) -> None:
+    """CRIU writes such a lock once; kinds are those of criu/include/file-lock.h."""
+    opened = {"id": 5, "flags": 0, "pos": 0, "fown": OWNER, "name": b"/f"}
+    lock = {"flag": flag, "type": 1, "pid": 1, "fd": 3, "start": 0, "len": 0}
+    checkpoint = made(
+        {
+            "pstree.img": tree((1, 0), (2, 1)),
+            **{f"core-{pid}.img": core() for pid in (1, 2)},
+            **{f"mm-{pid}.img": mm([]) for pid in (1, 2)},
+            **{
+                f"fdinfo-{pid}.img": image("FDINFO", FD | {"id": 5}, FD | {"id": 6, "fd": 4})
+                for pid in (1, 2)
+            },
+            "files.img": image("FILES", *({"type": 1, "id": n, "reg": opened | {"id": n}} for n in (5, 6))),
+            "filelocks.img": image("FILE_LOCKS", lock),
+        }
+    )
+    kinds = {
+        (pid, fd.fd): [lock.kind for lock in fd.locks] for pid in (1, 2) for fd in checkpoint.descriptors(pid)
+    }
+    assert kinds == {(1, 3): [kind], (1, 4): [], (2, 3): [kind] if inherited else [], (2, 4): []}
+
+
+OWNER = {"uid": 0, "euid": 0, "signum": 0, "pid_type": 0, "pid": 0}
+FD = {"flags": 0, "type": 1, "fd": 3}
+
+
+def test_a_packet_socket_has_no_inode() -> None:
+    """CRIU writes none: its own number of the file is not to be taken for one."""
+    packet = {"id": 29, "type": 3, "protocol": 8, "flags": 2, "ifindex": 0, "fown": OWNER} | dict.fromkeys(
+        ("version", "reserve", "aux_data", "orig_dev", "vnet_hdr", "loss", "timestamp", "copy_thresh"), 0
+    )
+    options = {"so_sndbuf": 0, "so_rcvbuf": 0, "so_snd_tmo_sec": 0, "so_snd_tmo_usec": 0}
+    options |= {"so_rcv_tmo_sec": 0, "so_rcv_tmo_usec": 0}
+    checkpoint = made(
+        {
+            "pstree.img": tree((1, 0)),
+            "core-1.img": core(),
+            "mm-1.img": mm([]),
+            "fdinfo-1.img": image("FDINFO", FD | {"id": 29, "type": 10}),
+            "files.img": image("FILES", {"type": 10, "id": 29, "psk": packet | {"opts": options}}),
+        }
+    )
+    (found,) = checkpoint.descriptors(1)
+    assert (found.type, found.target, found.inode) == ("socket", "socket:[?]", None)
+    assert found.socket is not None
+    assert (found.socket.inode, found.socket.local) == (0, None)

@@ -77,6 +77,11 @@ class AddressSpace:
             self._counted = [self._count(vma) for vma in self._bare]
         return self._counted
 
+    @property
+    def mappings(self) -> list[Vma]:
+        """The mappings, their pages not counted."""
+        return self._bare
+
     def find(self, address: int) -> Vma | None:
         """The mapping that holds `address`."""
         piece = self._piece(address)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -23,6 +24,8 @@ from cryoscope.text import readable, with_bytes
 
 ACCESS = ("r", "w", "rw", "r")  # O_RDONLY, O_WRONLY, O_RDWR; 3 opens for ioctl only
 FD_CLOEXEC = 1
+OF_OPEN_FILES = ("flock", "ofd", "lease")
+"""Kinds of locks that belong to an open file; posix ones belong to a process."""
 
 
 class Lock(msgspec.Struct, frozen=True):
@@ -81,25 +84,46 @@ class Descriptor(msgspec.Struct, frozen=True, omit_defaults=True):
 class Describer:
     """Turns `fdinfo` entries into descriptors, with the tables that this takes."""
 
-    def __init__(self, images: ImageSet, files: FileTable, queues: Queues) -> None:
+    def __init__(
+        self, images: ImageSet, files: FileTable, queues: Queues, files_id: Callable[[int], int]
+    ) -> None:
         self.images = images
         self.files = files
         self.queues = queues
+        self._files_id = files_id
         self._locks = _locks(images)
 
-    def of_task(self, pid: int, files_id: int) -> list[Descriptor]:
+    def of_task(self, pid: int) -> list[Descriptor]:
         """The descriptors of a task, by number; empty for a task without (a zombie)."""
-        entries = self.images.messages(f"fdinfo-{files_id}.img")
-        return [self._describe(entry, pid) for entry in sorted(entries, key=lambda entry: entry.fd)]
+        return [
+            self._describe(entry, pid) for entry in sorted(self._entries(pid), key=lambda entry: entry.fd)
+        ]
+
+    def _entries(self, pid: int) -> list[Any]:
+        return self.images.messages(f"fdinfo-{self._files_id(pid)}.img")
+
+    @cached_property
+    def _inherited(self) -> dict[int, list[Lock]]:
+        """Locks that belong to the open file, by its id: whoever inherited a descriptor of it holds them.
+
+        CRIU writes each with one of its holders (criu/file-lock.c, note_file_lock).
+        """
+        found: dict[int, list[Lock]] = {}
+        for (pid, fd), locks in self._locks.items():
+            shared = [lock for lock in locks if lock.kind in OF_OPEN_FILES]
+            for file_id in [entry.id for entry in self._entries(pid) if shared and entry.fd == fd]:
+                held = found.setdefault(file_id, [])
+                held += [lock for lock in shared if lock not in held]
+        return found
 
     def _describe(self, entry: Any, pid: int) -> Descriptor:
         file = self.files[entry.id]
-        locks = self._locks.get((pid, entry.fd), [])
+        own = self._locks.get((pid, entry.fd), [])
         common = {
             "fd": entry.fd,
             "file_id": entry.id,
             "cloexec": bool(entry.flags & FD_CLOEXEC),
-            "locks": locks,
+            "locks": own + [lock for lock in self._inherited.get(entry.id, []) if lock not in own],
         }
         if file is None:
             return Descriptor(type="unknown", target=f"file {entry.id}, not in files.img", **common)
@@ -115,10 +139,10 @@ def _opened(file: File) -> dict[str, Any]:
 
 
 def _locks(images: ImageSet) -> dict[tuple[int, int], list[Lock]]:
-    """Locks by (pid, descriptor) (images/file-lock.proto; kinds as in include/linux/filelock.h)."""
+    """Locks by (pid, descriptor) (images/file-lock.proto; kinds as in criu/include/file-lock.h)."""
     held: dict[tuple[int, int], list[Lock]] = {}
     for entry in images.messages("filelocks.img"):
-        kind = {1: "posix", 2: "flock", 32: "lease", 1024: "ofd"}.get(entry.flag, f"{entry.flag:#x}")
+        kind = {1: "posix", 2: "flock", 4: "ofd", 8: "lease"}.get(entry.flag, f"{entry.flag:#x}")
         mode = {0: "read", 1: "write", 2: "unlock"}.get(entry.type & 3, str(entry.type))
         held.setdefault((entry.pid, entry.fd), []).append(Lock(kind, mode, entry.start, entry.len))
     return held
@@ -226,7 +250,8 @@ def _fanotify(file: File, _: Describer) -> dict[str, Any]:
 
 def _socket(file: File, describer: Describer) -> dict[str, Any]:
     socket = socket_of(file, describer.queues)
-    return {"type": "socket", "target": f"socket:[{socket.inode}]", "inode": socket.inode, "socket": socket}
+    inode = socket.inode or None
+    return {"type": "socket", "target": f"socket:[{inode or '?'}]", "inode": inode, "socket": socket}
 
 
 def _namespace(file: File, _: Describer) -> dict[str, Any]:

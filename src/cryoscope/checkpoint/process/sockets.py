@@ -26,7 +26,8 @@ class Socket(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `local` and `remote` are `address:port` (IPv6 in brackets), a path, or `@name` for an abstract
     unix socket; `recv_queue` and `send_queue` are bytes waiting; `peer` is the inode of the other
-    end of a unix connection; `netns` the id of its network namespace.
+    end of a unix connection; `netns` the id of its network namespace.  `inode` is 0 where CRIU
+    writes none: for packet sockets.
     """
 
     family: str
@@ -141,7 +142,7 @@ def _packet(file: File, queues: Queues) -> Socket:
     return Socket(
         family="packet",
         type=names.named(entry.type, names.SOCKET_TYPES).lower(),
-        inode=entry.id,
+        inode=0,
         protocol=f"ethertype {_swapped(entry.protocol):#06x}",
         local=f"interface {entry.ifindex}" if entry.ifindex else None,
         recv_queue=sum(map(len, queues.packets(file.id))),

@@ -8,6 +8,7 @@ their directories, ids-<pid>.img their namespaces.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -38,6 +39,9 @@ from cryoscope.text import with_bytes
 
 SCHEDULERS = {0: "other", 1: "fifo", 2: "rr", 3: "batch", 5: "idle", 6: "deadline", 7: "ext"}
 """Scheduling policies by number (linux/sched.h)."""
+
+FILTER_TSYNC = 1
+"""SECCOMP_FILTER_FLAG_TSYNC (linux/seccomp.h)."""
 
 ZOMBIES = (2, 6)
 """TASK_DEAD, which CRIU writes for a zombie that waits to be reaped, and its own TASK_ZOMBIE."""
@@ -166,7 +170,7 @@ class TaskReader:
             "oom_score_adj": task.oom_score_adj if task.HasField("oom_score_adj") else None,
             "loginuid": _unless_none(task.loginuid) if task.HasField("loginuid") else None,
             "child_subreaper": bool(task.child_subreaper),
-            "personality": task.personality,
+            "personality": _personality(task),
             "stop_signal": names.signal(task.stop_signo) if task.stop_signo else None,
             "rlimits": rlimits_of(task.rlimits.rlimits),
             "timers": timers_of(task.timers) if task.HasField("timers") else [],
@@ -270,7 +274,23 @@ class TaskReader:
                 )
                 continue
             found.append(_thread(tid, core))
-        return found
+        return [self._with_leaders_filter(thread, found[0]) for thread in found]
+
+    def _with_leaders_filter(self, thread: Thread, leader: Thread) -> Thread:
+        """A thread that CRIU leaves to get the filters of the first thread when they are installed again.
+
+        It marks them so where all threads have the same (criu/seccomp.c, try_use_tsync).
+        """
+        if thread.seccomp is not None or leader.seccomp_filter not in self._for_all_threads:
+            return thread
+        return msgspec.structs.replace(thread, seccomp=leader.seccomp, seccomp_filter=leader.seccomp_filter)
+
+    @cached_property
+    def _for_all_threads(self) -> set[int]:
+        """Filters of seccomp.img that are installed for all threads at once."""
+        image = self.images.first("seccomp.img")
+        filters = image.seccomp_filters if image is not None else []
+        return {number for number, entry in enumerate(filters) if entry.flags & FILTER_TSYNC}
 
 
 def _thread(tid: int, core: Any) -> Thread:
@@ -315,6 +335,15 @@ def _state(task: Any) -> dict[str, Any]:
         "exit_code": task.exit_code >> 8 & 0xFF,
         "exit_signal": names.signal(signal) if signal else None,
     }
+
+
+def _personality(task: Any) -> int:
+    """The bits of personality(2).
+
+    CRIU takes the hexadecimal digits of /proc/PID/personality for decimal ones; those from the first
+    letter on are lost (criu/cr-dump.c, get_task_personality).
+    """
+    return int(str(task.personality), 16)
 
 
 def _seccomp(own: Any) -> str | None:

@@ -18,7 +18,7 @@ enum seccomp_mode disabled=0 strict=1 filter=2
 message task_core_entry
    1 ! task_state             uint32   dict:gen  # 1 alive, 2 dead (a zombie), 3 stopped, 6 never written
    2 ! exit_code              uint32            # as wait(2) gives it: status << 8 | signal
-   3 ! personality            uint32            # bits of personality(2)
+   3 ! personality            uint32            # hexadecimal digits, read as decimal ones
    4 ! flags                  uint32            # the kernel's PF_* bits
    5 ! blk_sigset             uint64   hex      # bit n-1 is signal n
    6 ! comm                   string            # at most 15 bytes
