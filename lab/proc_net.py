@@ -7,7 +7,6 @@ namespace, so that nsenter(1) reads it from there; programs and files are the re
 from __future__ import annotations
 
 import json
-import shutil
 import struct
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import TypeVar
 
+from lab import places
 from lab.proc_parse import table
 from lab.proc_records import Device, Segment, Socket, Spaces
 
@@ -80,9 +80,8 @@ def _names(pid: int) -> tuple[str, str]:
 
 
 def _devices(pid: int) -> tuple[Device, ...]:
-    if not shutil.which("ip"):
-        return ()
-    rows = json.loads(_enter(pid, "net", "ip", "-j", "addr") or "[]")
+    # the lab's own ip(8): a small host has none
+    rows = json.loads(_enter(pid, "net", "chroot", str(places.root()), "ip", "-j", "addr") or "[]")
     return tuple(
         Device(
             row["ifname"],
