@@ -13,10 +13,9 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.measure import Command, run_once
 from lab import build
 from lab.errors import NoLab
-
-from bench.measure import Command, run_once
 
 INSIDE = Path("/mnt")
 """Where a peer sees the data: an empty folder of the root, under which mount points are made in memory."""
@@ -24,6 +23,7 @@ PEER_PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 VERSIONS = {  # neither tool has an option that says it
     "checkpointctl": ("dpkg-query", "-W", "-f", "${Version}", "checkpointctl"),
     "crit": ("dpkg-query", "-W", "-f", "${Version}", "python3-pycriu"),
+    "rg": ("dpkg-query", "-W", "-f", "${Version}", "ripgrep"),
 }
 
 
@@ -85,7 +85,7 @@ def find_peers() -> Peers:
         except (NoLab, OSError) as error:
             return _none(str(error))
         peers.mount_scratch()
-    for name in ("checkpointctl", "crit"):
+    for name in ("checkpointctl", "crit", "rg"):
         version = _version(peers, name)
         if version:
             peers.found[name] = version
@@ -97,7 +97,7 @@ def find_peers() -> Peers:
 
 
 def _none(why: str) -> Peers:
-    return Peers(missing=dict.fromkeys(("checkpointctl", "crit", "pycriu"), why))
+    return Peers(missing=dict.fromkeys(("checkpointctl", "crit", "pycriu", "rg"), why))
 
 
 def _version(peers: Peers, name: str) -> str:

@@ -15,6 +15,7 @@ from bench.answers import Check, any_answer, names_all, prints, processes, shows
 from bench.data import ROOT, Data
 from bench.measure import Command
 from bench.peers import Peers
+from bench.secrets import LITERAL, PATTERNS, bare_patterns, pages_of
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE / "programs"
@@ -224,6 +225,81 @@ def large_rows(bench: Bench) -> Iterator[Row]:
     yield Row(f"inspect --all, {bench.large}: memory", of, inspect, None, 120.0, "rss", "pagemap columns")
 
 
+def search_rows(bench: Bench) -> Iterator[Row]:
+    """One text and 26 patterns of secrets over all pages."""
+    small, _ = bench.data.archive(bench.small)
+    packed, _ = bench.data.archive(bench.small, "zstd")
+    pages, bare = pages_of(small), bare_patterns(bench.data.folder)
+    of, plain = _bytes(small), ("search", "--no-cache")
+    one = bench.cryoscope(*plain, LITERAL, small, check=shows(LITERAL), name="cryoscope search TEXT")
+    limit = "reading from the page cache; start-up is half of it"
+    yield Row(f"search, one text, {bench.small} plain", of, one, None, 0.69, "wall", limit)
+    grep = bench.host("grep", "-c", LITERAL, str(pages))
+    yield Row(f"search, one text, {bench.small} plain", of, one, grep, 1.0, "wall", limit)
+    yield Row(f"search, one text, {bench.small}: memory", of, one, None, 120.0, "rss", "blocks of 1 MiB")
+    memparse = bench.peer("checkpointctl", "memparse", "--pid=12", f"--search={LITERAL}", small)
+    yield Row("search, one text, one process of eight", of, one, memparse, None, "wall", "the peer does one")
+    many = bench.cryoscope(*plain, "-c", "-P", PATTERNS, small, name="cryoscope search, 26 patterns")
+    flags = ("-c", "--text", "--no-unicode", "-j1", "-f", bare, pages)
+    ripgrep = bench.peer("rg", *flags, label="rg, 26 patterns, 1 core")
+    yield Row(f"search, 26 patterns, {bench.small} plain", of, many, ripgrep, 1 / 3, "wall", "Vectorscan")
+    if many.command is not None and shutil.which("taskset"):
+        single = Command(("taskset", "-c", "0", *many.command.argv), None, many.command.environment, OPENED)
+        alone = Side("the same on one core", single)
+        yield Row(f"search, 26 patterns, {bench.small} plain", of, many, alone, 1 / 1.6, "wall", "start-up")
+    zipped = bench.cryoscope(*plain, "-c", "-P", PATTERNS, packed, name="cryoscope search zstd, 26 patterns")
+    whole = prints(small.stat().st_size)
+    least = bench.python("decompress.py", packed, check=whole, name="decompression alone")
+    title = f"search, 26 patterns, {bench.small} zstd"
+    yield Row(
+        title, f"{_bytes(packed)} zstd", zipped, least, 1.3, "wall", "one zstd stream is one core's work"
+    )
+    large, _ = bench.data.archive(bench.large)
+    all_of = bench.cryoscope(*plain, "-c", "-P", PATTERNS, large, name="cryoscope search, 26 patterns, large")
+    yield Row(f"search, 26 patterns, {bench.large}: memory", _bytes(large), all_of, None, 300.0, "rss", "")
+
+
+QUIETLY = ("sh", "-c", 'exec "$@" >/dev/null', "sh")
+"""For output that is too large to be kept and looked at."""
+
+
+def _quietly(side: Side) -> Side:
+    if side.command is None:
+        return side
+    command = Command((*QUIETLY, *side.command.argv), side.command.root, side.command.environment, OPENED)
+    return Side(side.name, command, why=side.why)
+
+
+def strings_rows(bench: Bench) -> Iterator[Row]:
+    """Every string of six characters, with its address; tests hold both to the same strings."""
+    small, _ = bench.data.archive(bench.small)
+    of, title = _bytes(small), f"strings of {bench.small}"
+    asked = ("strings", "--no-cache", "-n", "6", "-e")
+    ours = _quietly(bench.cryoscope(*asked, "ascii", small, name="cryoscope strings -e ascii"))
+    host = bench.host("strings", "-a", "-n", "6", str(pages_of(small)))
+    limit = "numpy's passes over each byte, Python's and its start"
+    yield Row(title, of, ours, _quietly(host), 1 / 5, "wall", limit, "the peer gives no addresses")
+    both = _quietly(bench.cryoscope(*asked, "all", small, name="cryoscope strings, ASCII and UTF-16"))
+    yield Row(f"{title}, two encodings", of, both, _quietly(host), None, "wall", limit)
+    yield Row(f"{title}: memory", of, ours, None, 120.0, "rss", "a few batches of 1 MiB")
+
+
+def core_rows(bench: Bench) -> Iterator[Row]:
+    """All processes as core files, beside copying the archive that their pages are in."""
+    small, _ = bench.data.archive(bench.small)
+    cores, copy = bench.data.folder / "cores", bench.data.folder / "copy.tar"
+    ours = bench.cryoscope("core", "--no-cache", "--all", "--force", "-o", cores, small)
+    copied = Side("cp", Command(("cp", str(small), str(copy))))
+    of, limit = _bytes(small), "every page is read and written once"
+    title = f"core --all, {bench.small}"
+    yield Row(title, of, ours, copied, 2.5, "wall", limit)
+    yield Row(
+        f"{title}: memory", of, ours, None, 150.0, "rss", "the list of segments, and one piece of memory"
+    )
+    shutil.rmtree(cores, ignore_errors=True)
+    copy.unlink(missing_ok=True)
+
+
 GROUPS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "start": start_rows,
     "pagemap": pagemap_rows,
@@ -231,6 +307,9 @@ GROUPS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "plain": plain_rows,
     "zstd": zstd_rows,
     "large": large_rows,
+    "strings": strings_rows,
+    "core": core_rows,
     "index": index_rows,
+    "search": search_rows,
 }
 """What can be asked for alone; files are generated when their group is reached."""

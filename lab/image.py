@@ -36,6 +36,7 @@ BUILDS = {
     "libmarker.so": ("marker.c", *DEBUG, "-shared", "-fPIC"),
     "dlopened": ("dlopened.c", *DEBUG),
     "heap": ("heap.c", "-g", "-O2"),
+    "planted": ("planted.c", "-g", "-O1"),
 }
 """What the compiler makes: the source and the options of each."""
 PLACES = {".c": "src", ".conf": "etc", ".html": "www"}

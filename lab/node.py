@@ -122,7 +122,8 @@ class Node:
 
     def argv(self, argv: Iterable[str]) -> list[str]:
         """The command that runs `argv` in this node when it is run outside."""
-        enter = ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--ipc", "--uts", "--net", "--cgroup", "--root"]
+        into = "--mount --pid --ipc --uts --net --cgroup --root".split()
+        enter = ["nsenter", f"--target={self.pid}", *into]
         return ["sh", "-c", JOIN, "join", *enter, "--", *argv]
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:

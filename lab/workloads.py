@@ -79,6 +79,7 @@ LOCALS_STATIC = _compiled("locals-static")
 REGISTERS = _compiled("registers")
 DLOPENED = _compiled("dlopened")
 HEAP = _compiled("heap")
+PLANTED = replace(_compiled("planted"), bare=("/tmp",))
 
 PAIR = frozenset({"network", "tcp-established"})
 TCP_CLIENT = Workload("tcp-client", "workloads", _python("tcp-client.py"), still=True, needs=PAIR)
@@ -114,6 +115,7 @@ ALL = (
     REGISTERS,
     DLOPENED,
     HEAP,
+    PLANTED,
     TCP_SERVER,
     TCP_CLIENT,
     REDIS,

@@ -9,15 +9,25 @@ from cryoscope.checkpoint.archive import Archive, BytesSource, open_archive
 from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.checkpoint.keep import StackEnds
 from cryoscope.checkpoint.overview import read_overview
-from cryoscope.errors import CryoscopeError
+from cryoscope.errors import CryoscopeError, Damaged
+from cryoscope.examine.memory.batches import batches
+from cryoscope.examine.memory.reading import REASONS, Reader, joined
+from cryoscope.examine.memory.regions import Wanted, regions
+from cryoscope.examine.memory.strings import find
+from cryoscope.examine.search import literal, regex, search
 from cryoscope.report import views
 from cryoscope.report.inspection import inspection
+from cryoscope.report.memory import hexdump
+from cryoscope.report.memory import memory as draw_memory
+from cryoscope.report.strings import TableStyle, lines
 from cryoscope.workflows import images
 from cryoscope.workflows.documents import builtins, damage, encode
 from cryoscope.workflows.inspect import Inspection
 from cryoscope.workflows.masking import Masker
 from cryoscope.workflows.members import list_members
+from cryoscope.workflows.memory import memory
 from cryoscope.workflows.overview import OverviewPart
+from cryoscope.workflows.strings import JsonStyle
 from cryoscope.workflows.views import Views
 
 Question = Callable[[Archive], Any]
@@ -80,6 +90,21 @@ def _tables(checkpoint: Checkpoint) -> Iterator[tuple[Any, Any]]:
     yield views.environment, asked.environment("a.tar", checkpoint, masker)
 
 
+def _memory(archive: Archive) -> Any:
+    checkpoint, reader = Checkpoint(archive), Reader()
+    part = memory((), vmas=True)("a.tar", checkpoint, Masker())
+    encode(part)
+    draw_memory(part, 80)
+    found = regions(checkpoint, Wanted())
+    for batch in batches(found, reader):
+        for style in (JsonStyle("a.tar"), TableStyle(found)):
+            lines(find(batch, ("ascii", "utf-16"), 6), style)
+    for region in found[:40]:
+        pieces = joined(reader.pieces(region.space, region.start, min(region.end, region.start + 9000)))
+        list(hexdump(pieces, REASONS))
+    return [*checkpoint.damaged, *reader.damaged]
+
+
 def _decode(archive: Archive) -> Any:
     return [damaged for found in images.decode_all(archive) for damaged in found.damaged]
 
@@ -92,4 +117,12 @@ def _list(archive: Archive) -> Any:
     return ()
 
 
-QUESTIONS: tuple[Question, ...] = (_list, _show, _processes, _inspect, _decode)
+def _search(archive: Archive) -> Any:
+    damaged: list[Damaged] = []
+    patterns = [*literal("root"), *regex(r"(?i)secret\S{0,40}")]
+    found = search(Checkpoint(archive), patterns, damaged=damaged)
+    encode(found)
+    return damaged
+
+
+QUESTIONS: tuple[Question, ...] = (_list, _show, _processes, _inspect, _memory, _decode, _search)

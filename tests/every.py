@@ -9,6 +9,8 @@ from cryoscope.text import UNSAFE
 from forked import Ran
 
 TABLES = ("show", "ps", "env", "files", "sockets", "maps", "mounts", "log", "ls", "info")
+SEARCHED = ("table", "json", "jsonl")
+
 MEMORY = 400 * 1024
 """KiB that no run on any archive may need."""
 
@@ -24,6 +26,11 @@ def commands(*targets: str, everything: bool = True) -> list[list[str]]:
         for form in (choices if everything else choices[:1])
     ]
     found += [["log", "--criu", *targets], ["decode", *targets]]
+    found += [["memory", "--vmas", "-f", form, *targets] for form in ("table", "json")[: 1 + everything]]
+    found += [["strings", "-f", form, *targets] for form in ("jsonl", "table", "json")[: 1 + 2 * everything]]
+    found += [["search", "-e", "(?i)secret.{0,40}", "-t", "root", "-f", form, *targets] for form in SEARCHED]
+    for name in ("secrets", "indicators", "bash-history"):
+        found += [[name, "-f", form, *targets] for form in SEARCHED[: 1 + 2 * everything]]
     if everything:
         found += [["decode", "-f", "jsonl", *targets], ["decode", "--pretty", *targets]]
     return found

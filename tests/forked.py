@@ -79,7 +79,7 @@ def _serve() -> None:
     import cryoscope.workflows.schemas
 
     for name in cryoscope.cli.COMMANDS:
-        __import__(f"cryoscope.cli.{name}")
+        __import__(f"cryoscope.cli.{name.replace(chr(45), chr(95))}")
     asked = json.load(sys.stdin)
     results = [
         _fork(number, arguments, asked["timeout"]) for number, arguments in enumerate(asked["commands"])

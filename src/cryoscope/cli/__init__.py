@@ -29,10 +29,21 @@ COMMANDS = {
     "files": "Open files of each process, deleted ones included.",
     "sockets": "Sockets of every family, their state and who held them.",
     "maps": "Memory mappings of each process, with dumped and missing pages.",
+    "search": "Search memory, queues, deleted and changed files for texts and patterns.",
+    "yara": "YARA rules over memory, queues, deleted and changed files.",
+    "secrets": "Keys, tokens, passwords and card numbers, wherever they are.",
+    "indicators": "URLs, IP addresses, e-mail addresses and domain names in memory.",
+    "bash-history": "Commands typed into shells, from their memory and their files.",
+    "memory": "Sizes of each process's memory: mapped, dumped, shared, missing.",
+    "strings": "Printable strings in memory, with their addresses.",
+    "hexdump": "Memory of a process byte by byte.",
+    "extract": "Memory of a process as files: mappings, ranges, mapped files.",
     "mounts": "Mounts, and which of them came from outside the container.",
     "log": "The container's own output, or CRIU's log.",
     "ls": "The members of an archive.",
     "cat": "The contents of members of an archive.",
+    "core": "Processes as core files, for gdb.",
+    "stack": "Where every thread stood: functions, and frames of Python.",
     "info": "Kind and number of entries of CRIU images.",
     "decode": "CRIU images as JSON, in crit's form.",
     "encode": "CRIU images back from that JSON.",
@@ -52,7 +63,7 @@ class LazyGroup(click.Group):
             return None
         from importlib import import_module
 
-        command: click.Command = import_module(f"cryoscope.cli.{cmd_name}").command
+        command: click.Command = import_module("cryoscope.cli." + cmd_name.replace("-", "_")).command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

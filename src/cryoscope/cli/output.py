@@ -97,6 +97,13 @@ def name_damage(damaged: Sequence[DamagedIn]) -> None:
         )
 
 
+def finish_written(answer: Answer) -> None:
+    """As `finish`, for an answer whose records are written already."""
+    complain(answer)
+    if answer.exit_code:
+        raise click.exceptions.Exit(answer.exit_code)
+
+
 def finish_overviews(answer: Answer, form: str) -> None:
     """As `finish`, with all archives in one table."""
     if form != "table":

@@ -19,6 +19,7 @@ from cryoscope.checkpoint.archive import (
     IndexCache,
     Keep,
     PipeSource,
+    Tap,
     open_archive,
     open_folder,
 )
@@ -39,6 +40,7 @@ def open_at(
     cache: IndexCache | None = None,
     keep: Keep | None = None,
     progress: Progress | None = None,
+    tap: Tap | None = None,
 ) -> Archive:
     """The archive that `target` names; raises `ArchiveError` with a cure where it cannot be opened."""
     try:
@@ -50,7 +52,7 @@ def open_at(
     if target == STANDARD_INPUT:
         cache = None
     try:
-        return open_archive(source, cache=cache, keep=keep, progress=progress)
+        return open_archive(source, cache=cache, keep=keep, progress=progress, tap=tap)
     except OSError as error:
         source.close()
         raise unreadable(target, error) from None

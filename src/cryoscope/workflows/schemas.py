@@ -10,11 +10,20 @@ from typing import Any
 import msgspec
 
 from cryoscope.checkpoint.memory import Address
+from cryoscope.workflows.core import CoresPart
 from cryoscope.workflows.documents import DamagedIn, Part
+from cryoscope.workflows.extract import ExtractedPart
 from cryoscope.workflows.images import ImagesPart
+from cryoscope.workflows.indicators import IndicatorsPart
 from cryoscope.workflows.inspect import InspectionPart
 from cryoscope.workflows.members import LogPart, MembersPart
+from cryoscope.workflows.memory import HexdumpPart, MemoryPart
 from cryoscope.workflows.overview import OverviewPart
+from cryoscope.workflows.search import SearchPart
+from cryoscope.workflows.secrets import SecretsPart
+from cryoscope.workflows.shell_history import HistoryPart
+from cryoscope.workflows.stack import StacksPart
+from cryoscope.workflows.strings import StringsPart
 from cryoscope.workflows.views import (
     EnvironmentPart,
     FilesPart,
@@ -23,6 +32,7 @@ from cryoscope.workflows.views import (
     ProcessesPart,
     SocketsPart,
 )
+from cryoscope.workflows.yara import YaraPart
 
 NOUNS: dict[str, type[Part]] = {
     "overview": OverviewPart,
@@ -36,6 +46,17 @@ NOUNS: dict[str, type[Part]] = {
     "log": LogPart,
     "members": MembersPart,
     "images": ImagesPart,
+    "memory": MemoryPart,
+    "strings": StringsPart,
+    "hexdump": HexdumpPart,
+    "extract": ExtractedPart,
+    "search": SearchPart,
+    "secrets": SecretsPart,
+    "indicators": IndicatorsPart,
+    "shell-history": HistoryPart,
+    "cores": CoresPart,
+    "stacks": StacksPart,
+    "yara": YaraPart,
 }
 """Every kind of document, by the noun in its schema's name."""
 

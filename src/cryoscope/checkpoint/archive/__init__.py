@@ -14,7 +14,7 @@ from cryoscope.checkpoint.archive.nested import MemberSource
 from cryoscope.checkpoint.archive.opening import open_archive, open_folder
 from cryoscope.checkpoint.archive.pipe import PipeSource
 from cryoscope.checkpoint.archive.source import ByteSource, BytesSource, FileSource
-from cryoscope.checkpoint.archive.stream import Keep
+from cryoscope.checkpoint.archive.stream import Keep, Tap
 from cryoscope.checkpoint.archive.writer import TarWriter
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Member",
     "MemberSource",
     "PipeSource",
+    "Tap",
     "TarWriter",
     "open_archive",
     "open_folder",

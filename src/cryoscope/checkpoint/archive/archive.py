@@ -40,12 +40,18 @@ class TarContents:
     """Members of a tar: their bytes lie at offsets, holes of sparse files are zeros.
 
     `fetch` gives bytes of the (unpacked) tar by offset and length, fewer only at its end;
-    `closers` are called when the archive is closed.
+    `closers` are called when the archive is closed; `read_into` fills a buffer, where the source can.
     """
 
-    def __init__(self, fetch: Callable[[int, int], bytes], *closers: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[int, int], bytes],
+        *closers: Callable[[], None],
+        read_into: Callable[[int, memoryview], int] | None = None,
+    ) -> None:
         self._fetch = fetch
         self._closers = closers
+        self.read_into = read_into
 
     def read(self, member: Member, offset: int, length: int) -> bytes:
         if member.offset < 0:
@@ -182,6 +188,16 @@ class Archive:
         if offset < 0 or length < 0:
             raise ValueError("negative offset or length")
         return self._contents.read(self._readable(name), offset, length)
+
+    def read_into(self, name: str, offset: int, buffer: memoryview) -> int:
+        """Fill a buffer with bytes of a member from `offset`; returns how many, as `read_at` would give."""
+        member = self._readable(name)
+        fill = getattr(self._contents, "read_into", None)
+        if fill is not None and not member.runs and member.offset >= 0:
+            return int(fill(member.offset + offset, buffer[: max(0, member.size - offset)]))
+        data = self._contents.read(member, offset, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
     def open(self, name: str) -> io.BufferedReader:
         """A member as a seekable binary file; reading past a cut raises `archive.truncated`."""

@@ -19,7 +19,7 @@ from cryoscope.checkpoint.archive.looks import EXPECTED, looks
 from cryoscope.checkpoint.archive.nested import MemberSource
 from cryoscope.checkpoint.archive.report import Report
 from cryoscope.checkpoint.archive.source import ByteSource
-from cryoscope.checkpoint.archive.stream import Keep, Restart, Stream
+from cryoscope.checkpoint.archive.stream import Keep, Restart, Stream, Tap
 from cryoscope.checkpoint.archive.tape import BlockTape, FileTape
 from cryoscope.checkpoint.archive.walk import Walker
 from cryoscope.errors import ArchiveError
@@ -30,10 +30,13 @@ HINT = "give a checkpoint archive (.tar, .tar.gz, .tar.zst), a checkpoint folder
 class Opener:
     """What the caller passed on, for an archive and those in it."""
 
-    def __init__(self, cache: IndexCache | None, keep: Keep | None, progress: Progress | None) -> None:
+    def __init__(
+        self, cache: IndexCache | None, keep: Keep | None, progress: Progress | None, tap: Tap | None = None
+    ) -> None:
         self._cache = cache
         self._keep = keep
         self._progress = progress
+        self._tap = tap
         self._allowances: dict[int, Allowance] = {}
 
     def tar(self, source: ByteSource, nesting: int) -> Archive:
@@ -60,7 +63,8 @@ class Opener:
 
     def _seekable(self, source: ByteSource, head: bytes, nesting: int) -> Archive:
         report = Report(source.name)
-        contents = TarContents(source.read_at, source.close)
+        read_into = getattr(source, "read_into", None)
+        contents = TarContents(source.read_at, source.close, read_into=read_into)
         archive = Archive(source.name, "tar", source.size, contents, report, nesting=nesting)
         walker = Walker(FileTape(source), report)
         archive.fingerprint = source.fingerprint
@@ -77,12 +81,13 @@ class Opener:
         archive = Archive(source.name, form, source.size, contents, report, nesting=nesting)
         archive.fingerprint = source.fingerprint
         key = source.fingerprint() if self._cache is not None else None
-        if self._remembered(key, archive, stream):
+        if self._tap is None and self._remembered(key, archive, stream):
             return archive
         if codec:
-            tape = BlockTape(unpack(source, codec, report, self._progress))
+            blocks = unpack(source, codec, report, self._progress)
         else:
-            tape = BlockTape(plain(source, self._progress))
+            blocks = plain(source, self._progress)
+        tape = BlockTape(blocks if self._tap is None else self._tap(archive, blocks))
         walker = Walker(tape, report)
         with _to_the_end(archive):
             stream.scan(tape, walker, archive)
@@ -122,18 +127,20 @@ def open_archive(
     keep: Keep | None = None,
     progress: Progress | None = None,
     nesting: int = 0,
+    tap: Tap | None = None,
 ) -> Archive:
     """An archive of any form out of a source, which it owns from now on.
 
     `keep` is asked for the ranges of large members to keep while a compressed archive streams by,
     `progress` is told (bytes read, bytes in all or None), `nesting` is how many archives this one
     lies in: only at 0 is a container image looked into for its checkpoint, because a file system
-    in a checkpoint may hold anything.  Raises ArchiveError if nothing can be read; anything less
-    is in `archive.damaged`.
+    in a checkpoint may hold anything.  `tap` sees all blocks of every tar that streams by; with one,
+    the cache is not asked, because then nothing would.  Raises ArchiveError if nothing can be read;
+    anything less is in `archive.damaged`.
     """
     if isinstance(source, MemberSource):
         nesting = max(nesting, source.nesting)
-    opener = Opener(cache, keep, progress)
+    opener = Opener(cache, keep, progress, tap)
     archive = opener.tar(source, nesting)
     return archive if nesting else opener.image(archive)
 

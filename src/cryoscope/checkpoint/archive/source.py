@@ -66,6 +66,10 @@ class FileSource:
     def read_at(self, offset: int, length: int) -> bytes:
         return pread(self._fd, offset, length, self.name)
 
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill a buffer from `offset`; returns the bytes read, fewer than it holds only at the end."""
+        return read_into(self._fd, offset, buffer)
+
     def fingerprint(self) -> str | None:
         return fingerprint(self, os.fstat(self._fd))
 
@@ -95,12 +99,27 @@ def pread(descriptor: int, offset: int, length: int, name: str) -> bytes:
             parts.append(data)
         return b"".join(parts)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ArchiveError(
-            f"cannot be read at byte {offset}: {reason}",
-            hint="is the disk whole and the file still open?",
-            code="archive.io",
-        ) from error
+        raise _unreadable(offset, error) from error
+
+
+def read_into(descriptor: int, offset: int, buffer: memoryview) -> int:
+    """As `pread`, into memory that is there: what is read again and again need not be paged in anew."""
+    done = 0
+    try:
+        while done < len(buffer) and (got := os.preadv(descriptor, [buffer[done:]], offset + done)):
+            done += got
+    except (OSError, OverflowError) as error:
+        raise _unreadable(offset + done, error) from error
+    return done
+
+
+def _unreadable(offset: int, error: OSError | OverflowError) -> ArchiveError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return ArchiveError(
+        f"cannot be read at byte {offset}: {reason}",
+        hint="is the disk whole and the file still open?",
+        code="archive.io",
+    )
 
 
 def fingerprint(source: ByteSource, status: os.stat_result) -> str:

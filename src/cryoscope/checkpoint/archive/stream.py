@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Keep = Callable[[Member, "Archive"], Sequence[tuple[int, int]]]
 """Asked of each member larger than limits.KEPT_MEMBER: which ranges (offset, length) of it to keep."""
 
+Tap = Callable[["Archive", Iterator[bytes]], Iterator[bytes]]
+"""Gives the decompressed blocks of an archive on as they come, and looks at them on the way."""
+
 Restart = Callable[[], Iterator[bytes]] | None
 """Gives the decompressed blocks from the beginning; None for a pipe."""
 
