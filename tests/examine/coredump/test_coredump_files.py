@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +240,7 @@ def read_of(data: bytes) -> Any:
     return lambda offset, length: data[offset : offset + length]
 
 
+@pytest.mark.skipif(shutil.which("readelf") is None, reason="readelf is not here")
 def test_the_build_id_of_a_real_file() -> None:
     import subprocess
 
