@@ -44,7 +44,7 @@ MAKE: dict[str, Make] = {
     "stripe-webhook-secret": lambda: "whs" + "ec_" + some(32),
     "sendgrid-key": lambda: "S" + "G." + some(22) + "." + some(43),
     "npm-token": lambda: checksummed("np" + "m_"),
-    "pypi-token": lambda: "py" + "pi-" + b64url(b"\x02\x01\x08pypi.org" + some(90).encode()),
+    "pypi-token": lambda: "py" + "pi-" + b64url(b"\x02\x01\x08pypi." + b"org" + some(90).encode()),
     "rubygems-key": lambda: "ruby" + "gems_" + some(48, HEX),
     "docker-token": lambda: "dckr" + "_pat_" + some(27),
     "vault-token": lambda: "hv" + "s." + some(90),

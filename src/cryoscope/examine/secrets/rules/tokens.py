@@ -50,9 +50,7 @@ def crc32_hex(token: bytes) -> bool:
 def macaroon(token: bytes) -> bool:
     """PyPI: a macaroon of version 2 whose location is the index."""
     raw = decoded_url(token.partition(b"-")[2])
-    return raw[:3] in (b"\x02\x01\x08", b"\x02\x01\x0d") and raw[3:].startswith(
-        (b"pypi.org", b"test.pypi.org")
-    )
+    return raw[:3] in (b"\x02\x01\x08", b"\x02\x01\x0d") and raw[3:].startswith((b"pypi.", b"test.pypi."))
 
 
 class Token(NamedTuple):
