@@ -12,7 +12,7 @@ import os
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -219,15 +219,23 @@ class Service:
             return ""
 
 
-def _first_inside(pid: int) -> int:
+def _first_inside(keeper: int) -> int:
     """The process of the namespaces that a keeper made: the one whose pid is 1 there."""
-    waiting = [pid]
-    while waiting:
-        pid = waiting.pop()
-        if _numbers(pid)[-1:] == [1]:
-            return pid
-        waiting += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-    raise LabError("the node has no first process")
+    found = next((pid for pid in below(keeper) if _numbers(pid)[-1:] == [1]), None)
+    if found is None:
+        raise LabError("the node has no first process")
+    return found
+
+
+def below(pid: int) -> Iterator[int]:
+    """A process and those below it, parents first."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return
+    yield pid
+    for child in children:
+        yield from below(int(child))
 
 
 def _numbers(pid: int) -> list[int]:

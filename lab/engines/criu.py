@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from lab.engines.port import Refused, Running, wait_for_word
 from lab.errors import LabError
-from lab.node import Node
+from lab.node import Node, below
 from lab.workloads import Workload
 
 FOLDER = "/var/lib/lab/criu"
@@ -84,14 +83,3 @@ class Criu:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.node.run("rm", "-rf", running.id)
-
-
-def below(pid: int) -> Iterator[int]:
-    """A process and those below it, parents first."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return
-    yield pid
-    for child in children:
-        yield from below(int(child))
