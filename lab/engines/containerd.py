@@ -17,7 +17,7 @@ from typing import Any
 from lab.engines import cri_client as cri
 from lab.engines import cri_pause
 from lab.engines.freezer import thawing
-from lab.engines.port import Refused, Running, wait_for_word
+from lab.engines.port import CRIU_OPTIONS, RUNC_CONF, Refused, Running, wait_for_word
 from lab.engines.registry import ADDRESS, Registry
 from lab.node import Node
 from lab.workloads import IMAGES, Workload
@@ -27,9 +27,6 @@ CONFIG = "/etc/containerd/config.toml"
 LOGS, LOG = "/var/log/pods", "0.log"
 CHECKPOINTS = "/var/lib/lab/containerd"
 PAUSE = "/var/lib/lab/pause.tar"
-RUNC_CONF = "/etc/criu/runc.conf"
-CRIU_OPTIONS = "file-locks\ntcp-established\n"
-"""Options of CRIU that the interface has no words for; runc has CRIU read them from a file of its own."""
 SETTINGS = f"""version = 3
 [grpc]
 address = "{SOCKET}"

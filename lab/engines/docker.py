@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lab.engines.freezer import thawing
-from lab.engines.port import Refused, Running, wait_for_word
+from lab.engines.port import CRIU_OPTIONS, RUNC_CONF, Refused, Running, wait_for_word
 from lab.errors import LabError
 from lab.node import Node
 from lab.workloads import IMAGES, Workload
@@ -23,9 +23,6 @@ from lab.workloads import IMAGES, Workload
 SOCKET = "/run/docker.sock"
 DATA = "/var/lib/docker"
 CHECKPOINTS = "/var/lib/lab/docker"
-RUNC_CONF = "/etc/criu/runc.conf"
-CRIU_OPTIONS = "file-locks\ntcp-established\n"
-"""Options that `docker checkpoint` has no flags for."""
 PATIENCE = 20.0
 """Seconds that a checkpoint has to get past the daemon's race."""
 STREAM_HEADER = 8

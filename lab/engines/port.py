@@ -15,6 +15,10 @@ from lab.workloads import Workload
 READY = 30.0
 """Seconds until a workload must have printed its word."""
 
+RUNC_CONF = "/etc/criu/runc.conf"
+CRIU_OPTIONS = "file-locks\ntcp-established\n"
+"""Options of CRIU that Docker and the CRI have no words for; runc has CRIU read them from this file."""
+
 
 class Refused(LabError):
     """The engine cannot do this here; the message is its own reason, for the test that is skipped."""
