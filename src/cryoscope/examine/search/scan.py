@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from cryoscope.checkpoint.archive import Archive
@@ -32,15 +33,13 @@ class Part(NamedTuple):
 class MemberScan:
     """Scans members; what was found is in `found` at any time."""
 
-    def __init__(
-        self, archive: Archive, sink: Sink, damaged: list[Damaged], progress: Progress | None = None
-    ) -> None:
+    def __init__(self, archive: Archive, sink: Sink, damaged: list[Damaged]) -> None:
         self._archive = archive
         self._sink = sink
         self._damaged = damaged
-        self._progress = progress
         self._sweeps: dict[str, Sweep] = {}
-        self._parts: Iterator[Part] = iter(())
+        self._parts: deque[Part] = deque()
+        self._helpers: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._stop = False
         self._done = self._total = 0
@@ -52,33 +51,53 @@ class MemberScan:
         """The candidates so far, by member."""
         return [Placed(name, 0, raw) for name, sweep in self._sweeps.items() for raw in sweep.raws]
 
-    def run(self, members: Sequence[str], *, threads: int = 2) -> None:
-        """Scan members from end to end, in the order of the archive."""
-        sizes = {name: self._archive.members[name].size for name in members}
-        order = sorted(sizes, key=lambda name: self._archive.members[name].offset)
-        self._sweeps = {name: Sweep(self._sink) for name in order}
-        self._total = sum(sizes.values())
-        self._parts = (Part(name, sizes[name], *part) for name in order for part in blocks(sizes[name]))
-        count = min(threads, len(os.sched_getaffinity(0))) if self._total > ALONE else 1
-        helpers = [threading.Thread(target=self._work, daemon=True) for _ in range(count - 1)]
+    def begin(self, members: Iterable[str], *, threads: int = 2) -> None:
+        """Have members scanned by the helpers alone, until `run` is called with the rest, or `stop`."""
+        self._enter(members)
+        self._help(threads)
+
+    def run(
+        self, members: Iterable[str], *, threads: int = 2, progress: Progress | None = None
+    ) -> None:
+        """Scan members from end to end, in the order of the archive, with those begun before."""
+        self._enter(members)
+        self._help(threads)
         try:
-            for helper in helpers:
-                helper.start()
-            self._work(report=self._progress)
+            self._work(report=progress)
         finally:
-            self._stop = True
-            for helper in helpers:
-                helper.join()
+            self.stop()
         if self._error is not None:
             raise self._error
+
+    def stop(self) -> None:
+        """Scan no further; returns when nobody reads the archive any more."""
+        self._stop = True
+        for helper in self._helpers:
+            helper.join()
+
+    def _enter(self, members: Iterable[str]) -> None:
+        """The parts of members that are not among the scanned ones yet."""
+        sizes = {name: self._archive.members[name].size for name in members if name not in self._sweeps}
+        for name in sorted(sizes, key=lambda name: self._archive.members[name].offset):
+            self._sweeps[name] = Sweep(self._sink)
+            self._parts.extend(Part(name, sizes[name], *part) for part in blocks(sizes[name]))
+        self._total += sum(sizes.values())
+
+    def _help(self, threads: int) -> None:
+        """As many helpers as there is work and processors for, beside the caller."""
+        self._helpers = [helper for helper in self._helpers if helper.is_alive()]
+        count = min(threads, len(os.sched_getaffinity(0))) if self._total > ALONE else 1
+        for _ in range(count - 1 - len(self._helpers)):
+            self._helpers.append(threading.Thread(target=self._work, daemon=True))
+            self._helpers[-1].start()
 
     def _work(self, report: Progress | None = None) -> None:
         scan = self._sink.engine.scanner()
         room = memoryview(bytearray())
         while not self._stop:
-            with self._lock:
-                part = next(self._parts, None)
-            if part is None:
+            try:
+                part = self._parts.popleft()
+            except IndexError:
                 return
             try:
                 room = self._scan(part, scan, room)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
@@ -26,6 +27,9 @@ from cryoscope.examine.search.where import Where
 
 EVERYWHERE = Where()
 
+PAGES = re.compile(r"(?:.*/)?pages-\d+\.img")
+"""CRIU's names of pages images, in whatever folder an engine puts them."""
+
 
 def search(
     checkpoint: Checkpoint,
@@ -47,6 +51,7 @@ def search(
         raise UsageError(f"{len(patterns)} patterns, more than {limits.SEARCH_PATTERNS}")
     engine = tap.engine if tap is not None else Engine(patterns)
     asked = _Search(checkpoint, engine, where, tap, damaged if damaged is not None else [])
+    asked.look()
     asked.scan(progress)
     return asked.result()
 
@@ -68,10 +73,25 @@ class _Search:
         self.complete = tap is None or not tap.interrupted
         self._streamed = tap.found(self.archive) if tap is not None else None
         self._sink = tap.sink if tap is not None else Sink(engine)
-        self._scan: MemberScan | None = None
+        self._scan = MemberScan(self.archive, self._sink, damaged) if self._streamed is None else None
+        self._threads = 2 if self.archive.form in ("tar", "folder") else 1
         self._hits: list[Hit] = []
-        self.layout = Layout(checkpoint) if any(where.covers(place) for place in IN_PAGES) else None
-        self.tars = [tar for tar in files.tars(checkpoint, damaged) if where.covers(tar.place)]
+        self.layout: Layout | None = None
+        self.tars: list[files.Held] = []
+
+    def look(self) -> None:
+        """See what there is, while pages that will be asked for in any case are scanned already."""
+        ahead = [name for name in self.archive.members if PAGES.fullmatch(name)]
+        if self._scan is not None and self.where.all_pages:
+            self._scan.begin(ahead, threads=self._threads)
+        try:
+            if any(self.where.covers(place) for place in IN_PAGES):
+                self.layout = Layout(self.checkpoint)
+            self.tars = [t for t in files.tars(self.checkpoint, self.damaged) if self.where.covers(t.place)]
+        except BaseException:
+            if self._scan is not None:
+                self._scan.stop()
+            raise
 
     # --- scanning ---------------------------------------------------------------------------
     def scan(self, progress: Progress | None) -> None:
@@ -87,12 +107,9 @@ class _Search:
             found()
 
     def _members(self, progress: Progress | None) -> None:
-        if self._streamed is not None:
-            return
-        self._scan = MemberScan(self.archive, self._sink, self.damaged, progress)
-        names = [*self._pages(), *(tar.member for tar in self.tars if not tar.packed)]
-        threads = 2 if self.archive.form in ("tar", "folder") else 1
-        self._scan.run(list(dict.fromkeys(names)), threads=threads)
+        if self._scan is not None:
+            names = [*self._pages(), *(tar.member for tar in self.tars if not tar.packed)]
+            self._scan.run(dict.fromkeys(names), threads=self._threads, progress=progress)
 
     def _pages(self) -> list[str]:
         """Pages images in which there may be a hit that is asked for."""

@@ -29,6 +29,11 @@ class Where(msgspec.Struct, frozen=True):
         """Whether only bytes with an address can be meant."""
         return bool(self.addresses or self.kinds or self.perms)
 
+    @property
+    def all_pages(self) -> bool:
+        """Whether every page counts, whoever maps it and where."""
+        return not (self.pids or self.about_mappings or self.file) and all(map(self.covers, IN_PAGES))
+
     def covers(self, place: str) -> bool:
         """Whether a kind of place is searched at all."""
         if place not in self.places:
