@@ -55,11 +55,12 @@ class _Scan:
 
     def batch(self, batch: Batch) -> tuple[Batch, list[Hit]]:
         """What is in a batch, as ASCII and as UTF-16."""
-        hits = [*self._plain(batch.data)]
+        data = bytes(batch.data)
+        hits = [*self._plain(data)]
         for odd in (0, 1):
-            for at, found, length in self._narrow(batch.data[odd::2]):
+            for at, found, length in self._narrow(data[odd::2]):
                 place = odd + 2 * at
-                if not any(batch.data[place + 1 : place + 2 * length : 2]):
+                if not any(data[place + 1 : place + 2 * length : 2]):
                     hits.append(Hit(place, found))
         return batch, hits
 

@@ -1,6 +1,6 @@
 """Memory put together into batches that no string crosses.
 
-A batch is about a MiB of bytes out of many places: what is not contiguous in address is kept apart by
+A batch is a few MiB of bytes out of many places: what is not contiguous in address is kept apart by
 a byte that no string holds, and what a string may go on in is put off to the next batch.  So each can
 be searched alone, by any thread.
 """
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from cryoscope import limits
 from cryoscope.checkpoint.memory import State
-from cryoscope.examine.memory.reading import BLOCK, Reader
+from cryoscope.examine.memory.reading import Reader
 from cryoscope.examine.memory.regions import Region
 
 GAP = b"\xff"
@@ -25,6 +25,9 @@ NONE_CROSSES = re.compile(rb".*(?:[^\t -~\x00]|\x00\x00)", re.DOTALL)
 """Up to the last byte behind which a string can begin but none goes on, in ASCII and UTF-16."""
 
 WINDOWS = (4096, 65536, 1 << 62)
+BATCH = 4 << 20
+"""Bytes of a batch: with fewer, threads wait for the interpreter more often than they work."""
+
 UNIT, ZEROS = 4096, 8 * 4096
 """Bytes of zero in a row that are left out: less is not worth the place."""
 
@@ -37,14 +40,17 @@ class Segment(NamedTuple):
     region: Region
 
 
+Buffer = bytes | memoryview
+
+
 class Batch(NamedTuple):
     """Bytes and what they are; segments in rising order of `at`."""
 
-    data: bytes
+    data: Buffer
     segments: list[Segment]
 
 
-def batches(regions: Iterable[Region], reader: Reader, *, size: int = BLOCK) -> Iterator[Batch]:
+def batches(regions: Iterable[Region], reader: Reader, *, size: int = BATCH) -> Iterator[Batch]:
     """The known bytes of the regions in their order, those of pages that are zero left out."""
     joiner = _Joiner(size)
     for region in regions:
@@ -134,7 +140,7 @@ class _Joiner:
         if not end:  # one long string: looked at again when there is twice as much
             self._parts, self._enough = [data], 2 * self._enough
             return
-        yield Batch(data[:end], [segment for segment in self._segments if segment.at < end])
+        yield Batch(memoryview(data)[:end], [segment for segment in self._segments if segment.at < end])
         self._carry(data[end:], end)
 
     def _carry(self, data: bytes, end: int) -> None:

@@ -42,12 +42,12 @@ class Runs(NamedTuple):
     text: Callable[[], memoryview]
 
 
-def ascii_runs(data: bytes, minimum: int) -> Runs | None:
+def ascii_runs(data: bytes | memoryview, minimum: int) -> Runs | None:
     """Runs of at least `minimum` ASCII characters."""
     return _runs(data, printable(np.frombuffer(data, np.uint8)), minimum, 1)
 
 
-def utf16_runs(data: bytes, minimum: int) -> Runs | None:
+def utf16_runs(data: bytes | memoryview, minimum: int) -> Runs | None:
     """Runs of at least `minimum` ASCII characters in UTF-16, at even and odd addresses."""
     found = np.frombuffer(data, np.uint8)
     return _runs(data, printable(found[:-1]) & (found[1:] == 0), minimum, 2)
@@ -60,7 +60,7 @@ def printable(data: Bytes) -> Mask:
     return mask
 
 
-def _runs(data: bytes, mask: Mask, minimum: int, width: int) -> Runs | None:
+def _runs(data: bytes | memoryview, mask: Mask, minimum: int, width: int) -> Runs | None:
     """Runs of characters that are `width` bytes apart where `mask` says that one begins."""
     rows = _in_a_row(mask, minimum, width)
     if rows is None or not rows.any():
@@ -100,7 +100,7 @@ def _edges(rows: Mask, width: int) -> Mask:
     return edges
 
 
-def _text(data: bytes, rows: Mask, ends: Places, minimum: int, width: int) -> memoryview:
+def _text(data: bytes | memoryview, rows: Mask, ends: Places, minimum: int, width: int) -> memoryview:
     """The characters of all runs, a newline behind each: the byte behind a run becomes one."""
     kept: Any = np.zeros(len(data) + 1, np.bool_)
     kept[: len(rows)] = rows

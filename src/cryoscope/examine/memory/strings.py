@@ -17,7 +17,10 @@ from cryoscope.examine.memory.runs import Runs, ascii_runs, utf16_runs
 T = TypeVar("T")
 R = TypeVar("R")
 
-FINDERS: dict[str, Callable[[bytes, int], Runs | None]] = {"ascii": ascii_runs, "utf-16": utf16_runs}
+FINDERS: dict[str, Callable[[bytes | memoryview, int], Runs | None]] = {
+    "ascii": ascii_runs,
+    "utf-16": utf16_runs,
+}
 """The encodings, by the names that `--encoding` takes."""
 
 
@@ -52,7 +55,7 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     with ThreadPoolExecutor(workers) as pool:
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) > 2 * workers:
+            if len(waiting) > workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -56,9 +56,7 @@ class MemberScan:
         self._enter(members)
         self._help(threads)
 
-    def run(
-        self, members: Iterable[str], *, threads: int = 2, progress: Progress | None = None
-    ) -> None:
+    def run(self, members: Iterable[str], *, threads: int = 2, progress: Progress | None = None) -> None:
         """Scan members from end to end, in the order of the archive, with those begun before."""
         self._enter(members)
         self._help(threads)
