@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from cryoscope.checkpoint.archive import Archive
@@ -30,6 +30,10 @@ class Part(NamedTuple):
     high: int
 
 
+def _parts(member: str, size: int) -> Iterator[Part]:
+    return (Part(member, size, *part) for part in blocks(size))
+
+
 class MemberScan:
     """Scans members; what was found is in `found` at any time."""
 
@@ -38,7 +42,8 @@ class MemberScan:
         self._sink = sink
         self._damaged = damaged
         self._sweeps: dict[str, Sweep] = {}
-        self._parts: deque[Part] = deque()
+        self._waiting: deque[tuple[str, Iterator[Part]]] = deque()
+        self._wanted: set[str] | None = None
         self._helpers: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._stop = False
@@ -52,12 +57,13 @@ class MemberScan:
         return [Placed(name, 0, raw) for name, sweep in self._sweeps.items() for raw in sweep.raws]
 
     def begin(self, members: Iterable[str], *, threads: int = 2) -> None:
-        """Have members scanned by the helpers alone, until `run` is called with the rest, or `stop`."""
+        """Have members scanned by the helpers alone, until `run` tells which are wanted, or `stop`."""
         self._enter(members)
         self._help(threads)
 
     def run(self, members: Iterable[str], *, threads: int = 2, progress: Progress | None = None) -> None:
-        """Scan members from end to end, in the order of the archive, with those begun before."""
+        """Scan members from end to end, in the order of the archive, as far as `begin` has not."""
+        self._wanted = set(members)
         self._enter(members)
         self._help(threads)
         try:
@@ -78,7 +84,7 @@ class MemberScan:
         sizes = {name: self._archive.members[name].size for name in members if name not in self._sweeps}
         for name in sorted(sizes, key=lambda name: self._archive.members[name].offset):
             self._sweeps[name] = Sweep(self._sink)
-            self._parts.extend(Part(name, sizes[name], *part) for part in blocks(sizes[name]))
+            self._waiting.append((name, _parts(name, sizes[name])))
         self._total += sum(sizes.values())
 
     def _help(self, threads: int) -> None:
@@ -89,13 +95,23 @@ class MemberScan:
             self._helpers.append(threading.Thread(target=self._work, daemon=True))
             self._helpers[-1].start()
 
+    def _next(self) -> Part | None:
+        """The next part of a member that is wanted, as far as that is known."""
+        with self._lock:
+            while self._waiting:
+                member, parts = self._waiting[0]
+                part = next(parts, None) if self._wanted is None or member in self._wanted else None
+                if part is not None:
+                    return part
+                self._waiting.popleft()
+        return None
+
     def _work(self, report: Progress | None = None) -> None:
         scan = self._sink.engine.scanner()
         room = memoryview(bytearray())
         while not self._stop:
-            try:
-                part = self._parts.popleft()
-            except IndexError:
+            part = self._next()
+            if part is None:
                 return
             try:
                 room = self._scan(part, scan, room)
