@@ -31,8 +31,9 @@ class Workload:
     """A program to run in a container, or bare.
 
     `image` is `busybox` or `workloads`; `needs` names what an engine must be able to do for it:
-    `network` (a bridge), `file-locks`, `tcp-established`, `user-namespace`.  `bare` holds further arguments
-    for a run without an engine, `second` the workload that must run beside it, with its address as argument.
+    `network` (a bridge), `file-locks`, `tcp-established`, `user-namespace`, `places` (a tmpfs at /scratch
+    and, where the engine has them, a volume at /kept).  `bare` holds further arguments for a run without an
+    engine, `second` the workload that must run beside it, with its address as argument.
     """
 
     name: str
@@ -101,6 +102,15 @@ NGINX = Workload(
     "nginx", "workloads", ("/bin/busybox", "sh", f"{BIN}/nginx.sh"), needs=frozenset({"user-namespace"})
 )
 
+INNOCENT = replace(KINDS_TCP, name="innocent", argv=_python("innocent.py"), bare=("/var/lib",))
+"""What decent software does that looks like an intruder's work."""
+
+INTRUDER = Workload("intruder", "workloads", _python("intruder.py"), "listening")
+"""Breaks into the victim that runs beside it, and prints `finished` when it has done all it does."""
+BROKEN_INTO = "finished"
+VICTIM = Workload("victim", "workloads", (f"{BIN}/victim",), needs=PAIR)
+"""Not one of `ALL`: it takes an intruder (tests/engines/attacked.py)."""
+
 ALL = (
     SHELL_COUNTER,
     HTTP_COUNTER,
@@ -116,6 +126,7 @@ ALL = (
     DLOPENED,
     HEAP,
     PLANTED,
+    INNOCENT,
     TCP_SERVER,
     TCP_CLIENT,
     REDIS,

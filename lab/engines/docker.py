@@ -104,7 +104,10 @@ class Docker:
             "Entrypoint": list(workload.argv),
             "Env": [f"{name}={value}" for name, value in workload.environment],
             # What runs in a network namespace of its own, docker checkpoints but cannot restore.
-            "HostConfig": {"NetworkMode": "bridge" if "network" in workload.needs else "host"},
+            "HostConfig": {
+                "NetworkMode": "bridge" if "network" in workload.needs else "host",
+                "Tmpfs": {"/scratch": ""} if "places" in workload.needs else {},
+            },
         }
 
     def _image(self, name: str) -> str:

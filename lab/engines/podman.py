@@ -67,6 +67,8 @@ class Podman:
         options += ["--log-driver", "k8s-file", "--stop-timeout", "0"]
         if "user-namespace" in workload.needs:
             options += ["--uidmap", "0:0:65536", "--gidmap", "0:0:65536"]
+        if "places" in workload.needs:
+            options += ["--tmpfs", "/scratch", "--volume", "/kept"]
         return options
 
     def address(self, running: Running) -> str:
@@ -98,4 +100,4 @@ class Podman:
 
     def remove(self, running: Running) -> None:
         """End it and take it away."""
-        self._call("rm", "--force", "--time", "0", running.id)
+        self._call("rm", "--force", "--volumes", "--time", "0", running.id)

@@ -134,6 +134,28 @@ LOG = 4 * MIB
 DUMP_LOG = 16 * MIB
 """CRIU's dump.log looked through for versions and problems: 0.1 MB at -v2, 10 MB at -v4 with 1000 tasks."""
 
+# --- changed files --------------------------------------------------------------------------
+FILES = 250_000
+"""Changed files of one checkpoint, 1 KB each: the largest layer seen had 60,000."""
+
+FILE_HOLDERS = 1000
+"""Uses of one file that are named: all processes of a container map its libc."""
+
+FILE_DEPTH = 64
+"""Folders in folders that a tree of changed files draws: a path could hold two thousand."""
+
+DIFF_FILE = 4 * MIB
+"""A text file whose lines are compared: a large configuration has one MiB."""
+
+DIFF_WORK = 1_000_000
+"""Pairs of lines that differ in place, a tenth of a second: past it a stretch counts as replaced."""
+
+DIFF_LINES, DIFF_LINES_TOTAL = 20_000, 200_000
+"""Lines shown of one such comparison, and of all together."""
+
+EXTRACT_COPIES = 16 * GIB
+"""Bytes of hard links that are written out as files of their own: a million of them can share one."""
+
 # --- search ---------------------------------------------------------------------------------
 SEARCH_SPAN = 16 * KIB
 """Bytes of the longest match: a private key in PEM has 3 KiB; `.*` could go through a whole heap."""
@@ -249,3 +271,160 @@ HISTORY_COMMAND = 64 * KIB
 
 HISTORY_FILE = 16 * MIB
 """Bytes of one history file."""
+
+# --- findings -------------------------------------------------------------------------------
+FINDINGS = 2000
+"""Findings of one checkpoint: an attacked one has some tens."""
+
+FINDING_EVIDENCE = 50
+"""Facts named with one finding; the others are counted."""
+
+FINDING_SUSPICIONS = 20_000
+"""What one detector may see before it is stopped: a rule of a user's can be true of every file."""
+
+FINDING_ANCESTORS = 100
+"""Ancestors of one process that are asked about: real trees are under thirty deep."""
+
+FINDING_TEXT = 512
+"""Characters shown of bytes or words that are evidence: command lines go on for megabytes."""
+
+FINDING_FILE = 1 * MIB
+"""Bytes of a file of settings, a script or a page that are looked into: accounts of thousands fit."""
+
+FINDING_COMMANDS = 64 * KIB
+"""Bytes of a command line or script that are compared with known commands: real ones have some KiB."""
+
+FINDING_PACKAGES = 64 * MIB
+"""Bytes of package databases that are read: that of a full Debian has 10 MiB with its digests."""
+
+FINDING_HASHED = 256 * MIB
+"""Bytes of changed files that one question hashes, half a second: programs have some tens of MiB."""
+
+FINDING_FILES = 20_000
+"""Changed files whose first bytes one detector reads."""
+
+# --- rules of users ---------------------------------------------------------------------------
+RULES_FILE = 256 * KIB
+"""Characters of one file of rules: a hundred rules take 50 KiB, and its parser reads 0.2 MB a second."""
+
+RULES_DEPTH = 32
+"""Levels of lists and mappings in it: a rule of three levels of conditions takes nine."""
+
+RULES_NODES = 50_000
+"""Values of one file of rules."""
+
+RULES = 1000
+"""Rules of one scan, from however many files; each walks through all the records of its kind."""
+
+RULE_CONDITIONS = 500
+"""Conditions of one rule."""
+
+RULE_VALUES = 10_000
+"""Values that one condition compares with: lists of addresses are longer than lists of names."""
+
+RULE_WORDS = 4096
+"""Characters of one text of a rule: a sentence, or a value to compare with."""
+
+RULE_EXPRESSION = 1000
+"""Characters of one regular expression of a rule."""
+
+RULE_PROGRAM = 2000
+"""Instructions that such an expression may become: `{50}` writes what it repeats fifty times."""
+
+RULE_STATES = 20_000
+"""Steps between states of one expression that are remembered, 300 bytes each; then they are forgotten."""
+
+RULE_WORK = 20_000_000
+"""Instructions that the expressions of one rule may try in one checkpoint: five seconds at worst."""
+
+RULE_TEXT = 64 * KIB
+"""Characters of one value that expressions look at: command lines can be megabytes."""
+
+RULE_CONTENT = 64 * KIB
+"""Bytes of a file that rules look into: scripts and configurations are shorter."""
+
+# --- timeline -------------------------------------------------------------------------------
+TIMELINE_EVENTS, TIMELINE_SPARE = 250_000, 50_000
+"""Events of one checkpoint, 1 KB each until they are printed: the last ones are kept; and how many more
+there may be before they are sorted out."""
+
+TIMELINE_LINES = 100_000
+"""Lines of the container's log that become events, and of all other logs: they must not drown the rest."""
+
+TIMELINE_TEXT = 1000
+"""Characters that an event's text has of a stranger's: lines of logs are shorter."""
+
+TIMELINE_LOG = 16 * MIB
+"""The end of a log that is read: 150,000 lines of a usual length."""
+
+TIMELINE_LOGS = 256 * MIB
+"""Bytes of all logs among the changed files that are read."""
+
+TIMELINE_LOG_FILES = 1000
+"""Logs among the changed files that are read."""
+
+TIMELINE_LINE = 64 * KIB
+"""Bytes of one line of a log: the time is at its beginning."""
+
+TIMELINE_ZONES = 1000
+"""Processes whose environments are asked for the zone they keep."""
+
+# --- the report -----------------------------------------------------------------------------
+REPORT_HASHED = 1 << 42
+"""Bytes of an archive that a report hashes: hours of reading; a sparse file may say that it has far more."""
+
+REPORT_HASHED_FILES = 10_000
+"""Files of a folder whose digests a report names: a checkpoint of a thousand processes has 6,000."""
+
+REPORT_PROCESSES = 5000
+"""Processes drawn in a page: 3 KB each with descriptors, and browsers slow down past 10,000 rows."""
+
+REPORT_DESCRIPTORS = 200
+"""Descriptors of one process in a page: a server's 60,000 connections are in the table of sockets."""
+
+REPORT_VARIABLES = 500
+"""Variables of one process in a page: Kubernetes gives a few for each service of the namespace."""
+
+REPORT_TEXT = 2000
+"""Characters of one argument list, variable or path in a page: command lines go on for megabytes."""
+
+REPORT_SOCKETS = 10_000
+"""Sockets in a page, 100 bytes each."""
+
+REPORT_MAPPINGS, REPORT_MAPPINGS_EACH = 120_000, 5000
+"""Mappings in a page, of all processes and of one, 25 bytes each: a process may have 65,530."""
+
+REPORT_FILES = 200_000
+"""Changed files in a page, 100 bytes each: the largest layer seen had 60,000."""
+
+REPORT_EVENTS = 250_000
+"""Moments in a page, 40 bytes each beside the files that they are about."""
+
+REPORT_HITS = 2000
+"""Places of texts that were searched for, in a page."""
+
+# --- two checkpoints beside each other ----------------------------------------------------------
+DIFF_RUNS = 1000
+"""Rows of differing pages named with one mapping: every other page of a large heap may have changed."""
+
+DIFF_BYTES = 1 * MIB
+"""Bytes of differing lines that are dumped of two checkpoints: four million characters on a screen."""
+
+# --- indicators of compromise -----------------------------------------------------------------
+IOCS = 100_000
+"""Indicators of one checkpoint: a browser's memory has some ten thousand addresses of sites."""
+
+IOC_SIGHTINGS = 16
+"""Places told of one indicator; all are counted."""
+
+IOC_FILES = 5000
+"""Changed programs that are hashed: installing a compiler changes two thousand."""
+
+IOC_TEXT = 256 * KIB
+"""Bytes of a script that are looked through for addresses: installers are as long as that."""
+
+IOC_SAMPLE = 8 * MIB
+"""Bytes of a program that its signature is taken from."""
+
+HASHED_MEMFD = 1 * GIB
+"""A memfd up to this size is hashed: it takes a second."""

@@ -18,6 +18,7 @@ from cryoscope.checkpoint.container import Container, DumpLog, Dumps, describe
 from cryoscope.checkpoint.container.dumplog import read_log
 from cryoscope.checkpoint.criu.imageset import ImageSet
 from cryoscope.checkpoint.criu.names import MARCHES, named
+from cryoscope.checkpoint.filesystem import filesystem_of
 from cryoscope.checkpoint.layout import LOGS, images_prefix
 from cryoscope.checkpoint.memory import AddressSpace, PageIndex
 from cryoscope.checkpoint.memory.pages import guess_page_size
@@ -30,10 +31,11 @@ from cryoscope.checkpoint.process.ipc import IpcObject, ipc_objects
 from cryoscope.checkpoint.process.mounts import mounts_of
 from cryoscope.checkpoint.process.namespaces import ids_of, namespaces_of
 from cryoscope.checkpoint.process.network import FilterRules, NetworkDevice, devices_of, rules_of
+from cryoscope.checkpoint.process.openers import openers
 from cryoscope.checkpoint.process.queues import Queues
 from cryoscope.checkpoint.process.task import TaskReader
 from cryoscope.checkpoint.process.tree import Branch, branches, broken_cycles, unique
-from cryoscope.checkpoint.rootfs import Change, GhostFile, changes_of, ghosts_of
+from cryoscope.checkpoint.rootfs import Change, FileTree, GhostFile, OpenIn, changes_of, ghosts_of
 from cryoscope.checkpoint.statistics import Statistics, statistics_of
 from cryoscope.errors import CryoscopeError, Damaged, UsageError
 
@@ -232,6 +234,11 @@ class Checkpoint:
         return held_sockets(held, self.files, self.queues)
 
     @cached_property
+    def openers(self) -> dict[int, list[OpenIn]]:
+        """The processes that use each file, by its id."""
+        return openers(self.images, self.files, self._files_id)
+
+    @cached_property
     def mounts(self) -> list[Mount]:
         """The mounts of every mount namespace, as CRIU saw them."""
         return mounts_of(self.images)
@@ -318,7 +325,12 @@ class Checkpoint:
     @cached_property
     def changes(self) -> list[Change]:
         """Files that the container wrote or deleted."""
-        return changes_of(self.archive, self._own)
+        return changes_of(self.filesystem.entries)
+
+    @cached_property
+    def filesystem(self) -> FileTree:
+        """Every file that the container wrote, deleted or held, wherever the archive has it."""
+        return filesystem_of(self, self._own)
 
     @cached_property
     def ghosts(self) -> list[GhostFile]:

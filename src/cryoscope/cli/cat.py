@@ -27,13 +27,13 @@ def command(archive: str, members: tuple[str, ...], path: str | None, no_cache: 
             blocks = contents(opened, member)
             if path is None and sys.stdout.isatty():
                 for block in blocks:
-                    click.echo(_safe(block), nl=False)
+                    click.echo(safe(block), nl=False)
             else:
                 with writing(path, append=index > 0) as file:
                     file.writelines(blocks)
 
 
-def _safe(block: bytes) -> str:
+def safe(block: bytes) -> str:
     text = readable(block)
     if b"\0" in block or len(UNSAFE.findall(text)) > len(text) // 4:
         raise UsageError("this member is binary", hint="pipe it on, or give --output FILE", code="cat.binary")

@@ -11,7 +11,7 @@ import msgspec
 from cryoscope import limits
 from cryoscope.checkpoint.archive import Archive, Member
 from cryoscope.checkpoint.container.dumps import moment_of_ns
-from cryoscope.checkpoint.rootfs.changes import FORMATS
+from cryoscope.checkpoint.rootfs.entries import FORMATS
 from cryoscope.errors import Damaged, MemberMissing
 from cryoscope.text import readable, with_bytes
 from cryoscope.workflows.documents import Part

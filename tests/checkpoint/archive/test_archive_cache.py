@@ -168,7 +168,9 @@ def test_members_that_cannot_be(member: Member) -> None:
 
 
 def test_sparse_members_and_attributes_are_remembered() -> None:
-    odd = Member(NAME, "file", 100, offset=5, runs=((3, 5, 7), (50, 12, 50)), xattrs={"user.x": b"\xff"})
+    odd = Member(
+        NAME, "file", 100, offset=5, runs=((3, 5, 7), (50, 12, 50)), xattrs={"user.x": b"\xff"}, atime_ns=7
+    )
     found = cache.load(value(odd), "key", "tar+zstd", 7)
     assert found is not None
     assert found[0][-1] == odd

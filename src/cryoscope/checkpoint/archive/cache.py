@@ -16,7 +16,7 @@ from cryoscope.checkpoint.archive.header import TYPES
 from cryoscope.checkpoint.archive.member import NO_XATTRS, Member, normalise
 from cryoscope.errors import Damaged
 
-VERSION = b"cryoscope-archive-index-1\n"
+VERSION = b"cryoscope-archive-index-2\n"
 DIGEST = 32
 KINDS = {*TYPES.values(), "other"}
 
@@ -46,6 +46,8 @@ class StoredMember(msgspec.Struct, frozen=True, array_like=True, gc=False):
     xattrs: list[tuple[bytes, bytes]]
     offset: int
     runs: tuple[tuple[int, int, int], ...]
+    atime_ns: int | None
+    ctime_ns: int | None
 
 
 class StoredDamage(msgspec.Struct, frozen=True, array_like=True):
@@ -127,6 +129,8 @@ def _pack(member: Member) -> StoredMember:
         [(_bytes(key), value) for key, value in member.xattrs.items()],
         member.offset,
         member.runs,
+        member.atime_ns,
+        member.ctime_ns,
     )
 
 
@@ -152,6 +156,8 @@ def _unpack(one: StoredMember) -> Member:
         {_text(key): value for key, value in one.xattrs} if one.xattrs else NO_XATTRS,
         one.offset,
         one.runs,
+        one.atime_ns,
+        one.ctime_ns,
     )
 
 

@@ -21,7 +21,8 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     `runs` are the stored parts of a sparse file as (offset in the file, offset in the tar,
     length); empty means that all bytes lie at `offset` in one piece, and a file that is one
     hole has a single run of length 0.  A hard link carries the size and place of its target.
-    Times are nanoseconds since the epoch.  Undecodable bytes of names are surrogate-escaped.
+    Times are nanoseconds since the epoch; when a file was read and when its inode was changed are
+    only in some PAX headers.  Undecodable bytes of names are surrogate-escaped.
     """
 
     name: str
@@ -39,6 +40,8 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     xattrs: Mapping[str, bytes] = NO_XATTRS
     offset: int = -1
     runs: tuple[tuple[int, int, int], ...] = ()
+    atime_ns: int | None = None
+    ctime_ns: int | None = None
 
 
 def normalise(name: str) -> str:

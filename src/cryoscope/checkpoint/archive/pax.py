@@ -85,6 +85,8 @@ FIELDS: dict[str, tuple[str, Callable[[bytes], Any]]] = {
     "linkpath": ("linkname", _text),
     "size": ("size", _count),
     "mtime": ("mtime_ns", _nanoseconds),
+    "atime": ("atime_ns", _nanoseconds),
+    "ctime": ("ctime_ns", _nanoseconds),
     "uid": ("uid", _count),
     "gid": ("gid", _count),
     "uname": ("uname", _text),

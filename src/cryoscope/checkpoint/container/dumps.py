@@ -7,7 +7,7 @@ expected is as good as absent.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 SPEC_IN_ANY = "config.proto"
 """The runtime spec as `ctr container checkpoint` keeps it: JSON in a protobuf Any."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""What Unix times count from; `fromtimestamp` would count the leap seconds of some machines' zones."""
 
 GO_ZERO_TIME = "0001-01-01T00:00:00"
 
@@ -144,10 +147,8 @@ def moment_of_ns(nanoseconds: int | None) -> str | None:
     if not nanoseconds:
         return None
     try:
-        return (
-            datetime.fromtimestamp(nanoseconds // 1_000 / 1_000_000, UTC).isoformat().replace("+00:00", "Z")
-        )
-    except (ValueError, OverflowError, OSError):
+        return (EPOCH + timedelta(microseconds=nanoseconds // 1000)).isoformat().replace("+00:00", "Z")
+    except OverflowError:
         return None
 
 

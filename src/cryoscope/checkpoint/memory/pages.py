@@ -8,6 +8,7 @@ leads to holds the pages flagged so.
 from __future__ import annotations
 
 import operator
+import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -19,6 +20,10 @@ from cryoscope.errors import CryoscopeError, Damaged
 
 COLUMNS_FROM = 256 * limits.KIB
 """Bytes of a pagemap above which numpy's start-up time is earned back."""
+
+
+LISTS_FROM = 2 * limits.KIB
+"""Bytes from which numpy reads a pagemap sooner, where a command has imported it in any case."""
 
 
 class State:
@@ -100,12 +105,21 @@ class PageIndex:
             self.images.damaged.extend(columns.damaged)
             in_order = bool((self.vaddr[:-1] + self.count[:-1] * self.page_size <= self.vaddr[1:]).all())
         else:
-            damaged = self.images.damaged
-            self._take(pagemap.entries(data, page_size=self.page_size, name=self._image, damaged=damaged))
+            self._fill_lists(data)
             ends = (at + count * self.page_size for at, count in zip(self.vaddr, self.count, strict=True))
             in_order = all(map(operator.le, ends, self.vaddr[1:]))
         if not in_order:
             self._put_in_order()
+
+    def _fill_lists(self, data: bytes) -> None:
+        damaged = self.images.damaged
+        if len(data) > LISTS_FROM and "numpy" in sys.modules:
+            found = pagemap.columns(data, page_size=self.page_size, name=self._image)
+            columns = (found.vaddr, found.pages, found.flags, found.offset)
+            self.vaddr, self.count, self.flags, self.offset = (column.tolist() for column in columns)
+            damaged.extend(found.damaged)
+        else:
+            self._take(pagemap.entries(data, page_size=self.page_size, name=self._image, damaged=damaged))
 
     @property
     def _image(self) -> str:

@@ -1,20 +1,12 @@
-"""Added, changed and deleted files: the layer that the container wrote."""
+"""Added, changed and deleted files of the root file system, as `inspect` shows them."""
 
 from __future__ import annotations
 
-import stat
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
 
-from cryoscope import limits
-from cryoscope.checkpoint.archive import Archive, Member, open_archive
-from cryoscope.errors import CryoscopeError, Damaged
-from cryoscope.text import readable, with_bytes
-
-DIFF = "rootfs-diff.tar"
-DELETED = "deleted.files"
-WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
+from cryoscope.checkpoint.rootfs.records import FileEntry
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -36,69 +28,22 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     link: str | None = None
 
 
-def changes_of(archive: Archive, damaged: list[Damaged]) -> list[Change]:
-    """Every change that the archive records, by path."""
-    found = _in_layer(archive, damaged) + _deleted(archive, damaged)
+def changes_of(entries: Iterable[FileEntry]) -> list[Change]:
+    """Every change of the root file system, by path."""
+    found = [_change(entry) for entry in entries if entry.origin == "rootfs"]
     return sorted(found, key=lambda change: change.path)
 
 
-def _in_layer(archive: Archive, damaged: list[Damaged]) -> list[Change]:
-    if DIFF not in archive:
-        return []
-    try:
-        with open_archive(archive.source(DIFF)) as layer:
-            damaged.extend(msgspec.structs.replace(d, part=f"{DIFF}: {d.part}") for d in layer.damaged)
-            return [_change(member) for member in layer.members.values() if member.name]
-    except CryoscopeError as error:
-        damaged.append(Damaged(DIFF, error.message, error.code))
-        return []
-
-
-def _change(member: Member) -> Change:
-    folder, _, base = member.name.rpartition("/")
-    if base == OPAQUE:
-        return Change(change="replaced", **_path(folder))
-    if base.startswith(WHITEOUT):
-        return Change(change="deleted", **_path(f"{folder}/{base.removeprefix(WHITEOUT)}"))
+def _change(entry: FileEntry) -> Change:
     return Change(
-        change="written",
-        type=member.type,
-        mode=stat.filemode(member.mode | _format(member.type)),
-        size=member.size,
-        uid=member.uid,
-        gid=member.gid,
-        mtime_ns=member.mtime_ns,
-        link=readable(member.linkname) or None,
-        **_path(member.name),
+        path=entry.path,
+        change=entry.change,
+        path_base64=entry.path_base64,
+        type=entry.type,
+        mode=entry.mode,
+        size=entry.size if entry.size is not None or entry.type is None else 0,
+        uid=entry.uid,
+        gid=entry.gid,
+        mtime_ns=entry.mtime_ns,
+        link=entry.link,
     )
-
-
-FORMATS = {
-    "directory": stat.S_IFDIR,
-    "symlink": stat.S_IFLNK,
-    "fifo": stat.S_IFIFO,
-    "chardev": stat.S_IFCHR,
-    "blockdev": stat.S_IFBLK,
-}
-
-
-def _format(kind: str) -> int:
-    return FORMATS.get(kind, stat.S_IFREG)
-
-
-def _path(name: str) -> dict[str, Any]:
-    return with_bytes("path", "/" + name.lstrip("/"))
-
-
-def _deleted(archive: Archive, damaged: list[Damaged]) -> list[Change]:
-    if DELETED not in archive:
-        return []
-    try:
-        paths = msgspec.json.decode(archive.read(DELETED, limit=limits.JSON_DOCUMENT), type=list[str])
-    except CryoscopeError as error:
-        damaged.append(Damaged(DELETED, error.message, error.code))
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        damaged.append(Damaged(DELETED, "is not a JSON list of paths", "rootfs.deleted-files"))
-    else:
-        return [Change(change="deleted", **_path(path)) for path in paths]
-    return []

@@ -7,12 +7,15 @@ open file to ghost-file-<id in hexadecimal>.img, whose payload is the contents o
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from cryoscope import limits
 from cryoscope.checkpoint.criu.imageset import ImageSet
+from cryoscope.checkpoint.rootfs.entries import DEVICES, KINDS
+from cryoscope.checkpoint.rootfs.records import FileEntry, OpenIn
 from cryoscope.errors import LimitExceeded
 from cryoscope.text import readable, with_bytes
 
@@ -43,6 +46,17 @@ def ghosts_of(images: ImageSet, path_of: dict[int, bytes]) -> list[GhostFile]:
     return [ghost for ghost in found if ghost is not None]
 
 
+def nameless(images: ImageSet, named: Iterable[GhostFile]) -> list[GhostFile]:
+    """Ghost files that no open file leads to, as where an archive is cut short."""
+    known = {ghost.member for ghost in named}
+    found = []
+    for name, _ in images.matching("ghost-file-*"):
+        if images.member(name) not in known:
+            ghost = _ghost(images, name, -1, {-1: f"/({name.removesuffix('.img')})".encode()})
+            found += [ghost] if ghost is not None else []
+    return found
+
+
 def _ghost(images: ImageSet, name: str, file_id: int, path_of: dict[int, bytes]) -> GhostFile | None:
     entry = images.first(name)
     if entry is None:
@@ -57,6 +71,41 @@ def _ghost(images: ImageSet, name: str, file_id: int, path_of: dict[int, bytes])
         target=readable(entry.symlnk_target) or None,
         **with_bytes("path", path_of.get(file_id, b"?")),
     )
+
+
+def entry_of_ghost(images: ImageSet, ghost: GhostFile, users: list[OpenIn]) -> FileEntry:
+    """A ghost among the other files; its bytes have an offset where they lie in one piece."""
+    name = ghost.member.rpartition("/")[2]
+    head = images.entries(name)[0]
+    kind = KINDS.get(stat.S_IFMT(head.message.mode), "file")
+    there = images.size(name) - len(head.extra) if isinstance(head.extra, bytes) else None
+    return FileEntry(
+        path=ghost.path,
+        path_base64=ghost.path_base64,
+        change="held",
+        origin="ghost",
+        type=kind,
+        mode=ghost.mode,
+        size=ghost.size if kind == "file" else None,
+        uid=ghost.uid,
+        gid=ghost.gid,
+        mtime_ns=_modified(head.message),
+        link=ghost.target,
+        device=_device(head.message.rdev) if kind in DEVICES else None,
+        member=ghost.member,
+        offset=there if kind == "file" else None,
+        open_in=users,
+    )
+
+
+def _device(number: int) -> str:
+    return f"{number >> 20}:{number & 0xFFFFF}"
+
+
+def _modified(ghost: Any) -> int | None:
+    if not ghost.HasField("mtim"):
+        return None
+    return int(ghost.mtim.tv_sec) * 1_000_000_000 + int(ghost.mtim.tv_usec) * 1000
 
 
 def contents(images: ImageSet, name: str) -> bytes:

@@ -19,7 +19,7 @@ from cryoscope.checkpoint.archive.member import normalise
 from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.checkpoint.process.files import File
 from cryoscope.checkpoint.rootfs import ghosts
-from cryoscope.checkpoint.rootfs.changes import DIFF
+from cryoscope.checkpoint.rootfs.tars import DIFF
 from cryoscope.errors import CryoscopeError
 from cryoscope.examine.coredump.build_id import Read, build_id
 from cryoscope.examine.coredump.rooted import RootFolder

@@ -10,7 +10,7 @@ from cryoscope.checkpoint.archive import open_archive
 from cryoscope.checkpoint.archive.member import normalise
 from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.checkpoint.rootfs import ghosts
-from cryoscope.checkpoint.rootfs.changes import DIFF
+from cryoscope.checkpoint.rootfs.tars import DIFF
 
 
 class Original(NamedTuple):

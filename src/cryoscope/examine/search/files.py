@@ -4,34 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from cryoscope.checkpoint.archive import Archive, Member, open_archive
-from cryoscope.checkpoint.archive.codec import sniff
-from cryoscope.checkpoint.checkpoint import Checkpoint
+from cryoscope.checkpoint.archive import Archive, open_archive
+from cryoscope.checkpoint.rootfs.tars import Held, plain_files
 from cryoscope.errors import CryoscopeError, Damaged
 from cryoscope.examine.search.engine import Engine
 from cryoscope.examine.search.runs import FileRun
 from cryoscope.examine.search.sweep import Raw
 from cryoscope.examine.search.tapped import Placed, StreamScan
-
-TARS = (
-    ("rootfs", "rootfs-diff.tar"),
-    ("tmpfs", "devshm-checkpoint.tar"),
-    ("tmpfs", "tmpfs-*.tar.gz.img"),
-    ("tmpfs", "tmpfs-*.tar.gz"),
-    ("volume", "volumes/*.tar"),
-)
-"""Tars in checkpoints of all engines; the contents of tmpfs mounts lie beside CRIU's images."""
-
-
-class Held(NamedTuple):
-    """A tar in the archive."""
-
-    place: str
-    member: str
-    packed: bool
 
 
 class InFile(NamedTuple):
@@ -42,27 +23,6 @@ class InFile(NamedTuple):
     run: FileRun
     shift: int
     raw: Raw
-
-
-def tars(checkpoint: Checkpoint, damaged: list[Damaged]) -> Iterator[Held]:
-    """The tars in the archive of a checkpoint."""
-    archive = checkpoint.archive
-    for name, member in archive.members.items():
-        place = _place(name, checkpoint.prefix)
-        if place is None or not member.size or member.type not in ("file", "hardlink", "other"):
-            continue
-        try:
-            yield Held(place, name, sniff(archive.read_at(name, 0, 16)) is not None)
-        except CryoscopeError as error:
-            damaged.append(Damaged(name, error.message, error.code))
-
-
-def _place(name: str, prefix: str) -> str | None:
-    inner = name.removeprefix(prefix)
-    for place, pattern in TARS:
-        if fnmatchcase(name, pattern) or ("/" not in inner and fnmatchcase(inner, pattern)):
-            return place
-    return None
 
 
 def in_packed(archive: Archive, held: Held, engine: Engine, damaged: list[Damaged]) -> Iterator[InFile]:
@@ -105,10 +65,3 @@ def _in_layer(held: Held, layer: Archive, found: list[Placed]) -> Iterator[InFil
             if low < file.offset + file.size and high > file.offset:
                 run = FileRun(held.member, file.offset, file.size)
                 yield InFile(held, "/" + file.name.lstrip("/"), run, away + file.offset, raw)
-
-
-def plain_files(layer: Archive) -> Iterator[Member]:
-    """Files whose bytes lie in one piece: a sparse one would need its holes filled."""
-    for member in layer.members.values():
-        if member.type in ("file", "other") and member.offset >= 0 and member.size and not member.runs:
-            yield member

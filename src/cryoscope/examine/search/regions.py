@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from cryoscope.checkpoint.archive import open_archive
 from cryoscope.checkpoint.checkpoint import Checkpoint
+from cryoscope.checkpoint.rootfs.tars import Held, plain_files, tars
 from cryoscope.errors import CryoscopeError, Damaged
-from cryoscope.examine.search import files, places
+from cryoscope.examine.search import places
 from cryoscope.examine.search.hits import IN_PAGES, PLACES, Holder, Owner
 from cryoscope.examine.search.layout import Layout, Seen
 from cryoscope.examine.search.runs import Fetch, Piece, Run, rows
@@ -136,17 +137,17 @@ class _Regions:
         return region
 
     def in_files(self) -> Iterator[Region]:
-        for tar in files.tars(self.checkpoint, self.damaged):
+        for tar in tars(self.checkpoint.archive, self.checkpoint.prefix, self.damaged):
             if self.where.covers(tar.place):
                 try:
                     yield from self._of_tar(tar)
                 except CryoscopeError as error:
                     self.damaged.append(Damaged(tar.member, error.message, error.code))
 
-    def _of_tar(self, tar: files.Held) -> Iterator[Region]:
+    def _of_tar(self, tar: Held) -> Iterator[Region]:
         """A region a file; valid while the next ones are asked for, for the tar is closed afterwards."""
         with open_archive(self.checkpoint.archive.source(tar.member)) as layer:
-            for member in sorted(files.plain_files(layer), key=lambda member: member.offset):
+            for member in sorted(plain_files(layer), key=lambda member: member.offset):
 
                 def fetch(_member: str, at: int, length: int, name: str = member.name) -> bytes:
                     return layer.read_at(name, at, length)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from cryoscope import limits
 from cryoscope.checkpoint.archive import Archive
 from cryoscope.checkpoint.checkpoint import Checkpoint
+from cryoscope.checkpoint.rootfs.tars import Held, tars
 from cryoscope.errors import Damaged, UsageError
 from cryoscope.examine.search import files, places
 from cryoscope.examine.search.confirm import Claim, Match, claim, matches
@@ -77,7 +78,7 @@ class _Search:
         self._threads = 2 if self.archive.form in ("tar", "folder") else 1
         self._hits: list[Hit] = []
         self.layout: Layout | None = None
-        self.tars: list[files.Held] = []
+        self.tars: list[Held] = []
 
     def look(self) -> None:
         """See what there is, while pages that will be asked for in any case are scanned already."""
@@ -87,7 +88,8 @@ class _Search:
         try:
             if any(self.where.covers(place) for place in IN_PAGES):
                 self.layout = Layout(self.checkpoint)
-            self.tars = [t for t in files.tars(self.checkpoint, self.damaged) if self.where.covers(t.place)]
+            found = tars(self.checkpoint.archive, self.checkpoint.prefix, self.damaged)
+            self.tars = [held for held in found if self.where.covers(held.place)]
         except BaseException:
             if self._scan is not None:
                 self._scan.stop()

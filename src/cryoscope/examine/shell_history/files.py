@@ -15,8 +15,8 @@ from cryoscope import limits
 from cryoscope.checkpoint.archive import open_archive
 from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.checkpoint.rootfs.ghosts import contents
+from cryoscope.checkpoint.rootfs.tars import plain_files, tars
 from cryoscope.errors import CryoscopeError, Damaged
-from cryoscope.examine.search.files import plain_files, tars
 from cryoscope.text import readable
 
 NAME = re.compile(r"(?:^|/)\.?[A-Za-z0-9_-]*hist(?:ory|file)$|(?:^|/)\.(?:lesshst|node_repl_history)$")
@@ -46,7 +46,7 @@ class HistoryFile(NamedTuple):
 
 def history_files(checkpoint: Checkpoint, damaged: list[Damaged]) -> Iterator[HistoryFile]:
     """Every file whose name is that of a history, as far as it can be read."""
-    for held in tars(checkpoint, damaged):
+    for held in tars(checkpoint.archive, checkpoint.prefix, damaged):
         try:
             yield from _in_tar(checkpoint, held.member)
         except CryoscopeError as error:
