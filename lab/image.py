@@ -37,6 +37,9 @@ BUILDS = {
     "dlopened": ("dlopened.c", *DEBUG),
     "heap": ("heap.c", "-g", "-O2"),
     "planted": ("planted.c", "-g", "-O1"),
+    "victim": ("victim.c", "-O1"),
+    "implant": ("implant.c", "-O1", "-s"),
+    "hook.so": ("hook.c", "-O1", "-s", "-shared", "-fPIC"),
 }
 """What the compiler makes: the source and the options of each."""
 PLACES = {".c": "src", ".conf": "etc", ".html": "www"}

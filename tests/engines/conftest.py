@@ -85,7 +85,19 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def take(request: pytest.FixtureRequest) -> Take:
+def engine_of(request: pytest.FixtureRequest) -> Callable[[str], Engine]:
+    """An engine by its name, started when it is first asked for."""
+
+    def of(name: str) -> Engine:
+        kind, _, runtime = name.partition("-")
+        found = request.getfixturevalue(kind)
+        return found(runtime) if runtime else found
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def take(engine_of: Callable[[str], Engine]) -> Take:
     """The checkpoint of a workload by an engine, taken once a run; what an engine refuses is skipped."""
     found: dict[tuple[str, str], Taken | LabError] = {}
 
@@ -93,7 +105,7 @@ def take(request: pytest.FixtureRequest) -> Take:
         key = name, workload.name
         if key not in found:
             try:
-                found[key] = take_now(_engine(request, name), workload)
+                found[key] = take_now(engine_of(name), workload)
             except LabError as reason:
                 found[key] = reason
         result = found[key]
@@ -104,9 +116,3 @@ def take(request: pytest.FixtureRequest) -> Take:
         return result
 
     return taken
-
-
-def _engine(request: pytest.FixtureRequest, name: str) -> Engine:
-    kind, _, runtime = name.partition("-")
-    found = request.getfixturevalue(kind)
-    return found(runtime) if runtime else found

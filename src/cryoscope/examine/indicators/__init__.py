@@ -7,7 +7,7 @@
 work in Python only where that engine saw the beginning of one.
 """
 
-from cryoscope.examine.indicators.collect import find_indicators
+from cryoscope.examine.indicators.collect import find_indicators, indicator_scan
 from cryoscope.examine.indicators.records import KINDS, Indicator, IndicatorsResult, Seen
 
-__all__ = ["KINDS", "Indicator", "IndicatorsResult", "Seen", "find_indicators"]
+__all__ = ["KINDS", "Indicator", "IndicatorsResult", "Seen", "find_indicators", "indicator_scan"]

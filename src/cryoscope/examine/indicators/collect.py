@@ -30,7 +30,7 @@ from cryoscope.text import readable
 SLICE = 128 * limits.KIB
 """Bytes scanned at once: so few that no text has more candidates in them than the engine takes."""
 OVERLAP = 4096
-AROUND = 12
+AROUND = 80
 """Bytes before and behind a match that tell what it is."""
 
 
@@ -56,7 +56,7 @@ class _Scan:
     def batch(self, batch: Batch) -> tuple[Batch, list[Hit]]:
         """What is in a batch, as ASCII and as UTF-16."""
         data = bytes(batch.data)
-        hits = [*self._plain(data)]
+        hits = [*self.plain(data)]
         for odd in (0, 1):
             for at, found, length in self._narrow(data[odd::2]):
                 place = odd + 2 * at
@@ -64,7 +64,8 @@ class _Scan:
                     hits.append(Hit(place, found))
         return batch, hits
 
-    def _plain(self, data: bytes) -> Iterator[Hit]:
+    def plain(self, data: bytes) -> Iterator[Hit]:
+        """What is in some bytes as ASCII."""
         yield from (Hit(at, found) for at, found, _ in self._narrow(data))
 
     def _narrow(self, data: bytes) -> Iterator[tuple[int, Found, int]]:
@@ -88,6 +89,12 @@ class _Scan:
                 for found in self.checks[index](match[0], before, behind):
                     if found.kind in self.kinds:
                         yield at, found, len(match[0])
+
+
+def indicator_scan(kinds: Sequence[str] = KINDS) -> Callable[[bytes], Iterator[Found]]:
+    """What finds the indicators of some kinds in a text that is in one piece; not for several threads."""
+    scan = _Scan(kinds)
+    return lambda data: (hit.found for hit in scan.plain(data))
 
 
 class _Counted(msgspec.Struct):

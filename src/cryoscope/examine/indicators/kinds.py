@@ -32,6 +32,9 @@ HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)")
 INSIDE = re.compile(rb"(?:[a-z0-9][a-z0-9_-]{0,62}\.)*(?!\d+$)[a-z0-9][a-z0-9_-]{1,62}")
 """Hosts that only a network of its own knows: `http://cache:80`, `http://db.corp.test`."""
 LATER = re.compile(rb"[:/]\d")
+IN_URL = re.compile(rb"//[^/?#\s\0<>\"]{0,78}$")
+NEAR = 12
+"""Bytes before an address that tell whether it is one."""
 
 
 class Found(NamedTuple):
@@ -61,7 +64,7 @@ def url(match: bytes, _before: bytes, _behind: bytes) -> Iterator[Found]:
 
 def ipv4(match: bytes, before: bytes, behind: bytes) -> Iterator[Found]:
     """Four numbers that are an address rather than a version or an object identifier."""
-    found = ip(match)
+    found, before = ip(match), before[-NEAR:]
     if found is None or (match.startswith(b"0.") and found.note != "unspecified"):
         return
     numbers = [int(number) for number in match.split(b".")]
@@ -85,8 +88,10 @@ def ipv6(match: bytes, before: bytes, behind: bytes) -> Iterator[Found]:
         yield found
 
 
-def email(match: bytes, _before: bytes, _behind: bytes) -> Iterator[Found]:
-    """A mailbox, and the domain it is in."""
+def email(match: bytes, before: bytes, _behind: bytes) -> Iterator[Found]:
+    """A mailbox, and the domain it is in; neither a password in a URL nor the user's name there."""
+    if IN_URL.search(before):
+        return
     local, _, host = match.rstrip(b".-").partition(b"@")
     name = domain(host)
     if name and not local.startswith((b".", b"-", b"%")) and not local.endswith(b".") and b".." not in local:

@@ -11,7 +11,7 @@ from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.checkpoint.memory import Address
 from cryoscope.errors import Damaged
 from cryoscope.examine.search.engine import Engine
-from cryoscope.examine.search.hits import Hit, Owner
+from cryoscope.examine.search.hits import Hit, Owner, SearchResult
 from cryoscope.examine.search.patterns import Pattern
 from cryoscope.examine.search.scan import Progress
 from cryoscope.examine.search.search import search
@@ -43,13 +43,15 @@ def find_secrets(
     rules: Sequence[Rule] = RULES,
     pids: Sequence[int] = (),
     tap: StreamScan | None = None,
+    hits: Sequence[Hit] | None = None,
     damaged: list[Damaged] | None = None,
     progress: Progress | None = None,
 ) -> SecretsResult:
     """The secrets in a checkpoint by `rules`, of some processes if `pids` are given.
 
-    `tap` is the `secret_scan` of the same rules that the archive was opened with.  What could not be read
-    is appended to `damaged`.  Raises UsageError for a pid that is not there.
+    `tap` is the `secret_scan` of the same rules that the archive was opened with; or `hits` are those of a
+    search for their `patterns`.  What could not be read is appended to `damaged`.  Raises UsageError for a
+    pid that is not there.
     """
     for pid in pids:
         checkpoint.process(pid)
@@ -58,9 +60,11 @@ def find_secrets(
     asked = _Asked(rules, Known(_time(checkpoint)), tap.engine)
     for found in texts(checkpoint, pids, damaged):
         asked.texts(found)
-    result = search(
-        checkpoint, [], where=Where(pids=tuple(pids)), tap=tap, damaged=damaged, progress=progress
-    )
+    if hits is None:
+        where = Where(pids=tuple(pids))
+        result = search(checkpoint, [], where=where, tap=tap, damaged=damaged, progress=progress)
+    else:
+        result = SearchResult([*hits], {})
     for hit in result.hits:
         asked.hit(hit)
     notes = [*result.notes, *asked.notes()]

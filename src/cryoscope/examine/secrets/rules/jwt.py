@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
+from cryoscope.checkpoint.container.dumps import EPOCH
 from cryoscope.examine.secrets.armor import decoded_url
 from cryoscope.examine.secrets.records import Known, Rule, Verdict
 
@@ -64,7 +65,7 @@ def _is_time(found: Any) -> bool:
 
 
 def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _kubernetes(claims: dict[str, Any]) -> dict[str, Any]:

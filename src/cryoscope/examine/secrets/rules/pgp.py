@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from cryoscope import limits
+from cryoscope.checkpoint.container.dumps import EPOCH
 from cryoscope.examine.secrets.armor import decoded, without_line_ends
 from cryoscope.examine.secrets.records import Known, Rule, Verdict
 
@@ -79,9 +81,7 @@ def _new_head(length: int) -> int:
 
 
 def _time(body: bytes) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(int.from_bytes(body[1:5], "big"), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (EPOCH + timedelta(seconds=int.from_bytes(body[1:5], "big"))).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def judge_packets(data: bytes, _known: Known) -> Iterator[Verdict]:
