@@ -1,0 +1,117 @@
+"""`iocs`: indicators of compromise of each archive, passwords in them masked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from cryoscope.checkpoint.checkpoint import Checkpoint
+from cryoscope.checkpoint.keep import StackEnds
+from cryoscope.errors import Damaged
+from cryoscope.examine.findings import find_findings, findings_scan
+from cryoscope.examine.iocs import CONFIDENCES, KINDS, Ioc, Sighting, find_iocs
+from cryoscope.text import readable
+from cryoscope.workflows.documents import Part
+from cryoscope.workflows.examine import Answer, Asking, answer, each
+from cryoscope.workflows.masking import MASK, Masker
+from cryoscope.workflows.open import open_at
+from cryoscope.workflows.rules import More
+
+
+class IocsPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """One archive of `iocs`: when its container was seen (RFC 3339), and its indicators, the surest first.
+
+    `container` is its name as far as the archive says; `notes` says what was left out.
+    """
+
+    seen: str
+    container: str | None = None
+    iocs: list[Ioc]
+    notes: list[str] = []
+
+    def rows(self) -> list[Any]:
+        return list(self.iocs)
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which kinds, how sure at least, and what is left out otherwise.
+
+    `now` is the time that stands for that of the checkpoint where the archive does not say it.
+    """
+
+    now: str
+    kinds: Sequence[str] = ()
+    least: str = "low"
+    private: bool = False
+    noise: bool = False
+    more: More = More()
+
+
+def iocs_of(targets: Sequence[str], wanted: Wanted, asking: Asking) -> Answer:
+    """The indicators of each target."""
+
+    def read(target: str) -> tuple[IocsPart, list[Damaged]]:
+        tap, progress = findings_scan(wanted.more.detectors), asking.progress(target)
+        damaged: list[Damaged] = []
+        with open_at(target, cache=asking.cache, keep=StackEnds(), progress=progress, tap=tap) as archive:
+            checkpoint = Checkpoint(archive)
+            found = find_findings(
+                checkpoint, wanted.more.detectors, tap=tap, damaged=damaged, progress=progress
+            )
+            part = _part(target, checkpoint, found, wanted, asking.masker, damaged)
+            return part, list(dict.fromkeys([*checkpoint.damaged, *damaged]))
+
+    return answer("iocs", *each(targets, read))
+
+
+def _part(
+    target: str, checkpoint: Checkpoint, found: Any, wanted: Wanted, masker: Masker, damaged: list[Damaged]
+) -> IocsPart:
+    judged = wanted.more.judged(found)
+    result = find_iocs(
+        checkpoint,
+        kinds=wanted.kinds or KINDS,
+        findings=judged.findings,
+        private=wanted.private,
+        noise=wanted.noise,
+        damaged=damaged,
+    )
+    container = checkpoint.container
+    return IocsPart(
+        archive=readable(target),
+        seen=container.checkpointed or wanted.now,
+        container=container.name,
+        iocs=[_masked(ioc, masker) for ioc in result.iocs if _sure(ioc, wanted.least)],
+        notes=[masker.text(readable(note)) for note in (*judged.notes, *result.notes)],
+    )
+
+
+def _sure(ioc: Ioc, least: str) -> bool:
+    return CONFIDENCES.index(ioc.confidence) >= CONFIDENCES.index(least)
+
+
+def _masked(ioc: Ioc, masker: Masker) -> Ioc:
+    """An indicator without passwords in its address and in what was seen around it."""
+    return msgspec.structs.replace(
+        ioc,
+        value=masker.text(ioc.value),
+        why=masker.text(ioc.why),
+        sightings=[_sighting(one, masker) for one in ioc.sightings],
+    )
+
+
+def _sighting(sighting: Sighting, masker: Masker) -> Sighting:
+    if sighting.text is None:
+        return sighting
+    text = " ".join(masker.arguments(masker.text(sighting.text).split(" ")))
+    return msgspec.structs.replace(sighting, text=text) if text != sighting.text else sighting
+
+
+def huntable(parts: Sequence[IocsPart]) -> list[IocsPart]:
+    """The parts without indicators of which something is masked: nobody could find those."""
+    return [
+        msgspec.structs.replace(part, iocs=[ioc for ioc in part.iocs if MASK not in ioc.value])
+        for part in parts
+    ]
