@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
 
 from cryoscope import limits
 from cryoscope.checkpoint.checkpoint import Checkpoint
+from cryoscope.checkpoint.container.dumps import EPOCH
 from cryoscope.checkpoint.memory import Address
 from cryoscope.checkpoint.process import Process
 from cryoscope.errors import Damaged
@@ -21,15 +22,18 @@ from cryoscope.text import with_bytes
 Key = tuple[int, bytes, int | None]
 
 
-def shell_history(checkpoint: Checkpoint, *, pids: Sequence[int] = ()) -> HistoryResult:
+def shell_history(
+    checkpoint: Checkpoint, *, pids: Sequence[int] = (), stamped: Collection[int] | None = None
+) -> HistoryResult:
     """The commands of all processes and files, or of the processes `pids` alone.
 
-    Raises UsageError for a pid that is not there.
+    With `stamped`, commands without a time are not looked for, and memory only of these processes: those in
+    which a search has found `readline.TIME`.  Raises UsageError for a pid that is not there.
     """
     for pid in pids:
         checkpoint.process(pid)
     reader, damaged = Reader(), list[Damaged]()
-    found = [*_in_memory(checkpoint, pids, reader)]
+    found = [*_in_memory(checkpoint, pids, reader, stamped)]
     if not pids:
         found += _in_files(checkpoint, damaged)
     notes = []
@@ -40,14 +44,16 @@ def shell_history(checkpoint: Checkpoint, *, pids: Sequence[int] = ()) -> Histor
     return HistoryResult(commands, notes, [*reader.damaged, *damaged])
 
 
-def _in_memory(checkpoint: Checkpoint, pids: Sequence[int], reader: Reader) -> Iterator[Command]:
+def _in_memory(
+    checkpoint: Checkpoint, pids: Sequence[int], reader: Reader, stamped: Collection[int] | None
+) -> Iterator[Command]:
     """Each entry once: a process that was forked from a shell has its history, too."""
     seen: dict[tuple[str, Key], tuple[Process, list[int]]] = {}
     for branch in checkpoint.tree:
         process = branch.process
-        if pids and process.pid not in pids:
+        if (pids and process.pid not in pids) or (stamped is not None and process.pid not in stamped):
             continue
-        for source, entry in _entries(checkpoint, process, reader):
+        for source, entry in _entries(checkpoint, process, reader, untimed=stamped is None):
             key = source, (entry.address, entry.text, entry.time)
             first = seen.setdefault(key, (process, []))
             if first[0] is not process:
@@ -64,12 +70,15 @@ def _in_memory(checkpoint: Checkpoint, pids: Sequence[int], reader: Reader) -> I
         )
 
 
-def _entries(checkpoint: Checkpoint, process: Process, reader: Reader) -> Iterator[tuple[str, Entry]]:
+def _entries(
+    checkpoint: Checkpoint, process: Process, reader: Reader, *, untimed: bool
+) -> Iterator[tuple[str, Entry]]:
     space = checkpoint.memory(process.pid)
     if space is None:
         return
     yield from (("readline", entry) for entry in readline.entries(space, reader))
-    if os.path.basename(process.exe or "") == "busybox" or process.comm in ("ash", "busybox"):
+    busy = os.path.basename(process.exe or "") == "busybox" or process.comm in ("ash", "busybox")
+    if busy and untimed:
         yield from (("busybox", entry) for entry in busybox.entries(space, reader))
 
 
@@ -92,4 +101,4 @@ def moment(seconds: int | None) -> str | None:
     """A time as RFC 3339 in UTC."""
     if seconds is None:
         return None
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
