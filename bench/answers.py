@@ -97,3 +97,15 @@ def processes(truth: dict[str, Any]) -> Check:
         return None
 
     return check
+
+
+def changed(pages: int) -> Check:
+    """The JSON of `diff` counts that many changed pages, and no page that is new, gone or unknown."""
+
+    def check(output: bytes) -> str | None:
+        total: dict[str, int] = json.loads(output)["archives"][0]["memory"]["total"]
+        odd = {name: count for name, count in total.items() if name in ("new", "gone", "unknown")}
+        found = total.get("changed", 0)
+        return None if found == pages and not odd else f"says {found} changed, {odd}, not {pages}"
+
+    return check

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.answers import Check, any_answer, names_all, prints, processes, shows
+from bench.answers import Check, any_answer, changed, names_all, prints, processes, shows
+from bench.changed import changed_copy
 from bench.data import ROOT, Data
 from bench.measure import Command
 from bench.peers import Peers
@@ -287,6 +288,25 @@ def strings_rows(bench: Bench) -> Iterator[Row]:
     yield Row(f"{title}: memory", of, ours, None, 150.0, "rss", "a few batches of 4 MiB")
 
 
+def diff_rows(bench: Bench) -> Iterator[Row]:
+    """Two plain checkpoints beside each other, page by page, beside reading both."""
+    first, _ = bench.data.archive("1G")
+    second, pages = changed_copy(first)
+    of = f"{_bytes(first)}, {pages:,} pages changed"
+    ours = bench.cryoscope("diff", "--no-cache", "-f", "json", first, second, check=changed(pages))
+    both = Side("cat A B", Command((*QUIETLY, "cat", str(first), str(second))))
+    limit = "reading from the page cache; start-up is half of it"
+    yield Row("diff, 1G plain", of, ours, both, 2.0, "wall", limit)
+    yield Row("diff, 1G: memory", of, ours, None, 150.0, "rss", "blocks of 1 MiB, a byte a page")
+    packed, _ = bench.data.archive(bench.small, "zstd")
+    plain, _ = bench.data.archive(bench.small)
+    ours = bench.cryoscope("diff", "--no-cache", "-f", "json", plain, packed, check=changed(0))
+    whole = prints(plain.stat().st_size)
+    least = bench.python("decompress.py", packed, check=whole, name="decompression alone")
+    limit = "one zstd stream is one core's work; hashing its pages"
+    yield Row(f"diff, {bench.small} plain and zstd", _bytes(packed), ours, least, None, "wall", limit)
+
+
 def core_rows(bench: Bench) -> Iterator[Row]:
     """All processes as core files, beside copying the archive that their pages are in."""
     small, _ = bench.data.archive(bench.small)
@@ -312,6 +332,7 @@ GROUPS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "large": large_rows,
     "strings": strings_rows,
     "core": core_rows,
+    "diff": diff_rows,
     "index": index_rows,
     "search": search_rows,
 }
