@@ -3,6 +3,7 @@
 # make lab        a Debian root filesystem with real engines for the tests (root and Debian; about a minute)
 # make check      formatting, lint, types, layers
 # make test-all   `make test` and the long mutation, bomb and load tests
+# make browser    Chromium and axe for the tests of report pages (root and Debian, npm)
 # make bench      speed beside the peers' (BENCH_ARGS="--quick" for a short one)
 # make fuzz       coverage-guided fuzzing of archive and image parsing (FUZZ_SECONDS=60)
 
@@ -16,7 +17,7 @@ DEMO := tests/data/crio-counter.tar
 export PYTHONDONTWRITEBYTECODE :=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo install dev lab test test-all check format bench fuzz schemas requirements clean
+.PHONY: demo install dev lab browser test test-all check format bench fuzz schemas requirements clean
 
 demo: $(VENV)/.installed
 	@echo; echo '$$ cryoscope show $(DEMO)'; $(BIN)/cryoscope show $(DEMO)
@@ -50,6 +51,9 @@ test-all: test
 
 lab:
 	$(PYTHON) -m lab build $(LAB_ARGS)
+
+browser:
+	sh scripts/browser.sh
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests bench lab scripts

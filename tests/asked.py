@@ -5,29 +5,53 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+
 from cryoscope.checkpoint.archive import Archive, BytesSource, open_archive
 from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.checkpoint.keep import StackEnds
 from cryoscope.checkpoint.overview import read_overview
 from cryoscope.errors import CryoscopeError, Damaged
+from cryoscope.examine.changes import compared
+from cryoscope.examine.diff import Wanted as Compared
+from cryoscope.examine.diff import compare
+from cryoscope.examine.diff.changed import Asked
+from cryoscope.examine.findings import find_findings
+from cryoscope.examine.findings.rules import SUBJECTS, described, detectors_of, load_rules, with_rules
+from cryoscope.examine.iocs import find_iocs
 from cryoscope.examine.memory.batches import batches
 from cryoscope.examine.memory.reading import REASONS, Reader, joined
 from cryoscope.examine.memory.regions import Wanted, regions
 from cryoscope.examine.memory.strings import find
 from cryoscope.examine.search import literal, regex, search
-from cryoscope.report import views
+from cryoscope.examine.timeline import timeline_of
+from cryoscope.report import fs, views
+from cryoscope.report.findings import findings as draw_findings
+from cryoscope.report.html import page
 from cryoscope.report.inspection import inspection
+from cryoscope.report.iocs import csv, sigma, stix, yara
+from cryoscope.report.iocs.table import iocs as draw_iocs
+from cryoscope.report.markdown import markdown
 from cryoscope.report.memory import hexdump
 from cryoscope.report.memory import memory as draw_memory
 from cryoscope.report.strings import TableStyle, lines
+from cryoscope.report.timeline import FORMATS
+from cryoscope.report.timeline.table import table as draw_timeline
+from cryoscope.text import UNSAFE
 from cryoscope.workflows import images
 from cryoscope.workflows.documents import builtins, damage, encode
+from cryoscope.workflows.findings import FindingsPart
+from cryoscope.workflows.fs import FsPart
 from cryoscope.workflows.inspect import Inspection
+from cryoscope.workflows.iocs import IocsPart
 from cryoscope.workflows.masking import Masker
 from cryoscope.workflows.members import list_members
 from cryoscope.workflows.memory import memory
 from cryoscope.workflows.overview import OverviewPart
+from cryoscope.workflows.report import Report, redacted, searched_for
+from cryoscope.workflows.report import Wanted as Reported
 from cryoscope.workflows.strings import JsonStyle
+from cryoscope.workflows.timeline import TimelinePart, event_of
 from cryoscope.workflows.views import Views
 
 Question = Callable[[Archive], Any]
@@ -125,4 +149,114 @@ def _search(archive: Archive) -> Any:
     return damaged
 
 
-QUESTIONS: tuple[Question, ...] = (_list, _show, _processes, _inspect, _memory, _decode, _search)
+def _scan(archive: Archive) -> Any:
+    damaged: list[Damaged] = []
+    checkpoint = Checkpoint(archive)
+    found = find_findings(checkpoint, damaged=damaged)
+    assert not [note for note in found.notes if " failed: " in note], found.notes
+    part = FindingsPart(archive="a.tar", findings=found.findings, detectors=found.detectors)
+    encode(part)
+    draw_findings(part, 80)
+    return [*checkpoint.damaged, *damaged]
+
+
+def _diff(archive: Archive) -> Any:
+    """The archive beside itself: whatever it is, it is the same."""
+    old, new = Checkpoint(archive), Checkpoint(archive)
+    found = compare(old, new, Compared(dump=Asked()))
+    assert not found.diff.different
+    encode(found.diff)
+    return [*found.old_damaged, *found.new_damaged]
+
+
+def _timeline(archive: Archive) -> Any:
+    damaged: list[Damaged] = []
+    checkpoint = Checkpoint(archive)
+    found = [event_of(event) for event in timeline_of(checkpoint, damaged=damaged)]
+    part = TimelinePart(archive="a.tar", host=None, events=found)
+    encode(part)
+    draw_timeline(part, 80)
+    for write in FORMATS.values():
+        list(write([part], []))
+    return [*checkpoint.damaged, *damaged]
+
+
+def _fs(archive: Archive) -> Any:
+    checkpoint = Checkpoint(archive)
+    found = list(checkpoint.filesystem.hashes(checkpoint.filesystem.entries))
+    part = FsPart(archive="a.tar", files=list(compared(checkpoint.filesystem, found, None, [])))
+    encode(part)
+    for draw in (fs.files, fs.tree, fs.sums):
+        list(draw(part, 80))
+    return checkpoint.damaged
+
+
+def _iocs(archive: Archive) -> Any:
+    damaged: list[Damaged] = []
+    checkpoint = Checkpoint(archive)
+    found = find_iocs(checkpoint, private=True, noise=True, damaged=damaged)
+    part = IocsPart(archive="a.tar", seen=checkpoint.container.checkpointed or "", iocs=found.iocs)
+    encode(part)
+    encode(stix.bundle([part]))
+    draw_iocs(part, 80)
+    for text in (csv.iocs([part]), yara.rules([part]), sigma.rules([part])):
+        text.encode("utf-8")
+    return [*checkpoint.damaged, *damaged]
+
+
+def _every_field() -> str:
+    """A rule for each subject that asks for all of its fields."""
+    head = (
+        "- {{name: all-of-{0}, title: All, severity: info, why: Because, for: {0}, when: {{any: [{1}]}}}}\n"
+    )
+    tests = {
+        name: ", ".join(
+            f"{{'{path.replace('FIELD', 'pid').replace('KEY', 'x')}': {{exists: true, in: [{VALUE[kind]}]}}}}"
+            for path, kind in described(subject)
+        )
+        for name, subject in SUBJECTS.items()
+    }
+    return "".join(head.format(name, asked) for name, asked in tests.items())
+
+
+VALUE = {"text": "x", "number": "77777", "true or false": "true", "as of process": "77777"}
+RULES = load_rules(_every_field())
+
+
+def _rules(archive: Archive) -> Any:
+    damaged: list[Damaged] = []
+    checkpoint = Checkpoint(archive)
+    found = with_rules(find_findings(checkpoint, detectors_of(RULES), damaged=damaged), RULES)
+    assert not [note for note in found.notes if " failed: " in note], found.notes
+    encode(found)
+    return [*checkpoint.damaged, *damaged]
+
+
+def _report(archive: Archive) -> Any:
+    checkpoint, damaged = Checkpoint(archive), list[Damaged]()
+    found = search(checkpoint, searched_for(()), damaged=damaged)
+    part = Report("a.tar", checkpoint, Reported(), Masker(), damaged).part(found)
+    part = msgspec.structs.replace(redacted(part), hits=found.hits[:50])
+    encode(part)
+    told = damage("a.tar", [*checkpoint.damaged, *damaged])
+    assert not UNSAFE.search(page(part, told).replace("\n", ""))
+    assert not UNSAFE.search("".join(markdown(part, told)))
+    return [*checkpoint.damaged, *damaged]
+
+
+QUESTIONS: tuple[Question, ...] = (
+    _list,
+    _show,
+    _processes,
+    _inspect,
+    _memory,
+    _decode,
+    _search,
+    _fs,
+    _diff,
+    _timeline,
+    _scan,
+    _iocs,
+    _rules,
+    _report,
+)

@@ -29,8 +29,18 @@ def commands(*targets: str, everything: bool = True) -> list[list[str]]:
     found += [["memory", "--vmas", "-f", form, *targets] for form in ("table", "json")[: 1 + everything]]
     found += [["strings", "-f", form, *targets] for form in ("jsonl", "table", "json")[: 1 + 2 * everything]]
     found += [["search", "-e", "(?i)secret.{0,40}", "-t", "root", "-f", form, *targets] for form in SEARCHED]
-    for name in ("secrets", "indicators", "bash-history"):
+    for name in ("secrets", "indicators", "iocs", "bash-history", "scan"):
         found += [[name, "-f", form, *targets] for form in SEARCHED[: 1 + 2 * everything]]
+    timelines = ("table", "json", "jsonl", "timesketch", "timesketch-csv", "bodyfile", "l2tcsv")
+    found += [["timeline", "-f", form, *targets] for form in timelines[: 1 + 6 * everything]]
+    for form in ("table", "json", "tree", "jsonl")[: 1 + 3 * everything]:
+        found.append(["diff", "--hexdump", "-f", form, targets[0], *targets])
+    for target in targets if len(targets) == 1 else ():  # these ask one archive
+        pages = ("html", "markdown", "json", "jsonl")[: 1 + 3 * everything]
+        found += [["report", "-f", form, target] for form in pages]
+        found += [["fs", "hash", "--all", "-f", form, target] for form in SEARCHED[: 1 + 2 * everything]]
+        found += [["fs", "tree", target], ["fs", "hash", "-f", "sums", target]]
+        found += [["fs", "diff", "-f", form, target, "--base", "."] for form in ("json", "text")]
     if everything:
         found += [["decode", "-f", "jsonl", *targets], ["decode", "--pretty", *targets]]
     return found

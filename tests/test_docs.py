@@ -14,7 +14,10 @@ from cryoscope.cli import COMMANDS, cryoscope
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "docs" / "commands.md").read_text()
-SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]}
+HEADING = r"^## (?=.*\n\n[^|\n])"
+"""A heading of the page itself; those in an example's output stand over a table."""
+
+SECTIONS = {part.partition("\n")[0]: part for part in re.split(HEADING, TEXT, flags=re.MULTILINE)[1:]}
 EXAMPLES = re.findall(r"^```console\n\$ ([^\n]*)\n(.*?)\n?```$", TEXT, re.MULTILINE | re.DOTALL)
 SHELL = f'cryoscope() {{ {sys.executable} -m cryoscope "$@"; }}; set -f;'
 

@@ -97,9 +97,9 @@ def name_damage(damaged: Sequence[DamagedIn]) -> None:
         )
 
 
-def finish_written(answer: Answer) -> None:
+def finish_written(answer: Answer, *, masker: Masker | None = None) -> None:
     """As `finish`, for an answer whose records are written already."""
-    complain(answer)
+    complain(answer, masker)
     if answer.exit_code:
         raise click.exceptions.Exit(answer.exit_code)
 

@@ -11,19 +11,26 @@ import msgspec
 
 from cryoscope.checkpoint.memory import Address
 from cryoscope.workflows.core import CoresPart
+from cryoscope.workflows.diff import DiffPart
 from cryoscope.workflows.documents import DamagedIn, Part
 from cryoscope.workflows.extract import ExtractedPart
+from cryoscope.workflows.findings import FindingsPart
+from cryoscope.workflows.fs import FsDiffPart, FsPart
+from cryoscope.workflows.fs_extract import FsExtractPart
 from cryoscope.workflows.images import ImagesPart
 from cryoscope.workflows.indicators import IndicatorsPart
 from cryoscope.workflows.inspect import InspectionPart
+from cryoscope.workflows.iocs import IocsPart
 from cryoscope.workflows.members import LogPart, MembersPart
 from cryoscope.workflows.memory import HexdumpPart, MemoryPart
 from cryoscope.workflows.overview import OverviewPart
+from cryoscope.workflows.report import ReportPart
 from cryoscope.workflows.search import SearchPart
 from cryoscope.workflows.secrets import SecretsPart
 from cryoscope.workflows.shell_history import HistoryPart
 from cryoscope.workflows.stack import StacksPart
 from cryoscope.workflows.strings import StringsPart
+from cryoscope.workflows.timeline import TimelinePart
 from cryoscope.workflows.views import (
     EnvironmentPart,
     FilesPart,
@@ -43,6 +50,9 @@ NOUNS: dict[str, type[Part]] = {
     "maps": MapsPart,
     "environment": EnvironmentPart,
     "mounts": MountsPart,
+    "fs": FsPart,
+    "fs-diff": FsDiffPart,
+    "fs-extract": FsExtractPart,
     "log": LogPart,
     "members": MembersPart,
     "images": ImagesPart,
@@ -50,13 +60,18 @@ NOUNS: dict[str, type[Part]] = {
     "strings": StringsPart,
     "hexdump": HexdumpPart,
     "extract": ExtractedPart,
+    "diff": DiffPart,
     "search": SearchPart,
     "secrets": SecretsPart,
     "indicators": IndicatorsPart,
+    "iocs": IocsPart,
     "shell-history": HistoryPart,
     "cores": CoresPart,
     "stacks": StacksPart,
     "yara": YaraPart,
+    "report": ReportPart,
+    "timeline": TimelinePart,
+    "findings": FindingsPart,
 }
 """Every kind of document, by the noun in its schema's name."""
 
