@@ -15,9 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from lab.engines import Engine, Running, wait_for_word
 from lab.workloads import BROKEN_INTO, INTRUDER, VICTIM, Workload
 
@@ -93,7 +90,15 @@ def loot() -> str:
     said = [json.dumps(part, separators=(",", ":")).encode() for part in (head, claims)]
     parts = [*said, secrets.token_bytes(256)]
     token = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
-    key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return f"{token}\n{COMMAND}\n{key.decode()}"
+    return f"{token}\n{COMMAND}\n{private_key()}"
+
+
+def private_key() -> str:
+    """A key for P-256 as PKCS #8 (RFC 5208) around RFC 5915, without its public half, which is optional."""
+    number = b"\x01" + secrets.token_bytes(31)  # below the curve's order
+    curve = bytes.fromhex("301306072a8648ce3d020106082a8648ce3d030107")
+    inner = bytes.fromhex("30250201010420") + number
+    whole = b"\x30\x41\x02\x01\x00" + curve + b"\x04\x27" + inner
+    text = base64.b64encode(whole).decode()
+    body = "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
+    return f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
