@@ -363,6 +363,9 @@ TIMELINE_LOGS = 256 * MIB
 TIMELINE_LOG_FILES = 1000
 """Logs among the changed files that are read."""
 
+TIMELINE_TRIED = 500_000
+"""Lines at the end of a log that are looked at: 32 bytes each fill what is read, and a time takes twenty."""
+
 TIMELINE_LINE = 64 * KIB
 """Bytes of one line of a log: the time is at its beginning."""
 
@@ -390,6 +393,12 @@ REPORT_TEXT = 2000
 
 REPORT_SOCKETS = 10_000
 """Sockets in a page, 100 bytes each."""
+
+REPORT_HOLDERS = 500
+"""Holders of one socket in a page: a server's workers share what it listens on."""
+
+REPORT_LINKS = 100_000
+"""Pairs of a process and another end that the graph of sockets is drawn from: forks may share both ends."""
 
 REPORT_MAPPINGS, REPORT_MAPPINGS_EACH = 120_000, 5000
 """Mappings in a page, of all processes and of one, 25 bytes each: a process may have 65,530."""
@@ -423,8 +432,14 @@ IOC_FILES = 5000
 IOC_TEXT = 256 * KIB
 """Bytes of a script that are looked through for addresses: installers are as long as that."""
 
+IOC_HEADS = 50_000
+"""Changed files whose first bytes tell whether they are programs, two seconds: most layers have far fewer."""
+
 IOC_SAMPLE = 8 * MIB
 """Bytes of a program that its signature is taken from."""
 
 HASHED_MEMFD = 1 * GIB
 """A memfd up to this size is hashed: it takes a second."""
+
+HASHED_MEMFDS = 8 * GIB
+"""Bytes of all memfds with programs that are hashed: pages that were not written cost an archive nothing."""

@@ -15,6 +15,7 @@ import pytest
 
 from cryoscope.report.table import Table, pad, shorten, shown_width, squeeze
 from cryoscope.report.tree import DEEPEST, Outline
+from cryoscope.report.units import second
 
 FITTING = (
     ["show"],
@@ -118,3 +119,18 @@ def test_a_million_generations_are_drawn_without_a_million_columns() -> None:
     assert max(map(len, lines)) < 4 * (DEEPEST + 4) + 10
     assert all(len(line) <= 60 for line in root.lines(60))
     assert "19999" in list(root.lines(60))[-1]
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "shown"),
+    [
+        (None, ""),
+        (0, "1970-01-01 00:00:00Z"),
+        (-1, "1969-12-31 23:59:59Z"),
+        (253402300799_999999999, "9999-12-31 23:59:59Z"),
+        (253402300800_000000000, "253402300800 s"),
+        (-62135596801_000000000, "-62135596801 s"),
+    ],
+)
+def test_a_second(nanoseconds: int | None, shown: str) -> None:
+    assert second(nanoseconds) == shown

@@ -12,7 +12,7 @@ from cryoscope.checkpoint.process import Mount
 from cryoscope.checkpoint.process.files import File
 from cryoscope.checkpoint.rootfs.by_engine import made_by_engine
 from cryoscope.checkpoint.rootfs.entries import KINDS
-from cryoscope.checkpoint.rootfs.ghosts import contents, entry_of_ghost, nameless
+from cryoscope.checkpoint.rootfs.ghosts import contents, device_number, entry_of_ghost, nameless
 from cryoscope.checkpoint.rootfs.records import FileEntry, OpenIn
 from cryoscope.checkpoint.rootfs.tars import Held, tmpfs_key, volume_name
 from cryoscope.checkpoint.rootfs.tree import FileTree, Surroundings, Unlinked
@@ -54,7 +54,7 @@ class Joins:
     def _tmpfs(self, member: str) -> str | None:
         """The first mount of a tmpfs that shows all of it."""
         kind, number = tmpfs_key(member) or ("", 0)
-        device = f"{number >> 20}:{number & 0xFFFFF}"
+        device = device_number(number)
         for mount in self._checkpoint.mounts:
             if (kind == "device" and mount.device == device and mount.root == ROOT) or (
                 kind == "mount" and mount.id == number

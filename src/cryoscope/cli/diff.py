@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +10,6 @@ from cryoscope.cli import memory_options, options, output
 
 if TYPE_CHECKING:
     from cryoscope.examine.diff import Wanted
-    from cryoscope.examine.search import Pattern
 
 ASPECTS = (
     "processes", "environment", "descriptors", "sockets", "mounts", "rights", "mappings", "memory", "files",
@@ -71,15 +69,8 @@ def _wanted(given: dict[str, Any]) -> Wanted:
     from cryoscope.workflows.diff import aspects, dump_of
 
     dump = dump_of(given["address"]) if given["hexdump"] else None
-    patterns = _patterns(given["texts"], given["regexes"])
+    patterns = options.patterns(given["texts"], given["regexes"])
     only, pids = given["only"], given["pids"]
     if only and (dump is not None or patterns):
         only = (*only, "memory")
     return Wanted(aspects=aspects(only, of_processes=bool(pids)), pids=pids, dump=dump, patterns=patterns)
-
-
-def _patterns(texts: Sequence[str], regexes: Sequence[str]) -> list[Pattern]:
-    from cryoscope.examine.search import literal, regex
-
-    found = [pattern for text in texts for pattern in literal(text)]
-    return found + [pattern for expression in regexes for pattern in regex(expression)]

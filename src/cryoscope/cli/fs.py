@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cryoscope.checkpoint.rootfs.records import CHANGES, ORIGINS
 from cryoscope.cli import options, output
 from cryoscope.cli.writing import writing
 from cryoscope.errors import Damaged
@@ -16,15 +17,12 @@ from cryoscope.workflows.open import open_checkpoint
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-KINDS = ("added", "changed", "metadata", "same", "written", "deleted", "replaced", "held")
-PLACES = ("rootfs", "tmpfs", "devshm", "volume", "ghost")
-
 paths = click.argument("paths", metavar="[PATH]...", nargs=-1)
 base = click.option(
     "--base", type=click.Path(), metavar="IMAGE", help="Compare with this image: OCI layout, tar or folder."
 )
 origin = click.option(
-    "--origin", "origins", type=click.Choice(PLACES), multiple=True, help="Only files of there (repeatable)."
+    "--origin", "origins", type=click.Choice(ORIGINS), multiple=True, help="Only files of there (repeatable)."
 )
 everything = click.option(
     "--all", "by_engine", is_flag=True, help="Also what engines make in every container."
@@ -38,7 +36,7 @@ def selection(command: F) -> F:
         click.option("--changed", "changed", is_flag=True, help="Only changed files (needs --base)."),
         click.option("--added", "added", is_flag=True, help="Only added files (needs --base)."),
         click.option(
-            "--change", "kinds", type=click.Choice(KINDS), multiple=True, help="Only these (repeatable)."
+            "--change", "kinds", type=click.Choice(CHANGES), multiple=True, help="Only these (repeatable)."
         ),
         everything,
         origin,
@@ -140,7 +138,7 @@ def diff(archive: str, form: str, no_cache: bool, reveal: bool, **given: Any) ->
 @command.command("cat")
 @options.one_archive
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option("--origin", type=click.Choice(PLACES), help="Of several files at a path, that of there.")
+@click.option("--origin", type=click.Choice(ORIGINS), help="Of several files at a path, that of there.")
 @click.option("-o", "--output", "path", type=click.Path(), help="Write to this new file (mode 0600).")
 @options.no_cache
 def cat(archive: str, paths: tuple[str, ...], origin: str | None, path: str | None, no_cache: bool) -> None:

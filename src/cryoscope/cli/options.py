@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from cryoscope.examine.search import Pattern
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,3 +38,11 @@ def formats(*human: str) -> Callable[[F], F]:
         show_default=True,
         help="How to print.",
     )
+
+
+def patterns(texts: Sequence[str], regexes: Sequence[str]) -> list[Pattern]:
+    """What to search for: texts, and regular expressions over bytes."""
+    from cryoscope.examine.search import literal, regex
+
+    found = [pattern for text in texts for pattern in literal(text)]
+    return found + [pattern for expression in regexes for pattern in regex(expression)]

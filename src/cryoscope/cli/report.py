@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +16,6 @@ from cryoscope.workflows.digest import begin
 from cryoscope.workflows.documents import encode
 
 if TYPE_CHECKING:
-    from cryoscope.examine.search import Pattern
     from cryoscope.workflows.examine import Answer
 
 ENDINGS = {
@@ -78,7 +77,7 @@ def command(
         note=given["note"],
         at=_now() if given["now"] else None,
         more=detectors_with(given["rules"]),
-        texts=_patterns(given["texts"], given["regexes"]),
+        texts=options.patterns(given["texts"], given["regexes"]),
         redact=given["redact"],
     )
     asking = output.asking(no_cache=no_cache, reveal=reveal)
@@ -104,25 +103,26 @@ def _ready(path: str | None, form: str) -> None:
         )
     if path is not None and os.path.lexists(path):
         raise UsageError(f"{path} is there already", hint="name a new file", code="write.exists")
+    if path is not None and not _can_hold(os.path.dirname(path) or "."):
+        raise UsageError(
+            f"{path} cannot be written",
+            hint="name a file in a folder that is there and may be written",
+            code="write.folder",
+        )
     if form == "html":
         from cryoscope.report.html.page import environment
 
         environment()
 
 
+def _can_hold(folder: str) -> bool:
+    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+
+
 def _now() -> str:
     from datetime import UTC, datetime
 
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _patterns(texts: Sequence[str], regexes: Sequence[str]) -> list[Pattern]:
-    from cryoscope.examine.search import literal, regex
-
-    return [
-        *(one for text in texts for one in literal(text)),
-        *(one for text in regexes for one in regex(text)),
-    ]
 
 
 def _written(found: Answer, form: str) -> Iterator[bytes]:

@@ -52,6 +52,4 @@ def _write(found: Any, form: str, asking: Any) -> None:
         output.emit(line.encode("utf-8", "backslashreplace"))
     for note in notes:
         click.echo(escape(f"cryoscope: note: {note}"), err=True)
-    output.complain(found, asking.masker)
-    if found.exit_code:
-        raise click.exceptions.Exit(found.exit_code)
+    output.finish_written(found, masker=asking.masker)

@@ -11,7 +11,9 @@ from cryoscope.report.units import size
 from cryoscope.text import escape
 
 INDENT = "    "
-ORDER = ("high", "medium", "low", "info")
+SEVERITIES = ("high", "medium", "low", "info")
+"""The worst first."""
+
 NAMED = 10
 """Facts shown with one finding; JSON has more."""
 
@@ -22,7 +24,7 @@ ADVISED = ("high", "medium")
 def findings(part: Any, width: int | None) -> list[str]:
     """The findings of one archive, the worst first, under a line that counts them."""
     lines = [_summary(part)]
-    for severity in ORDER:
+    for severity in SEVERITIES:
         found = [one for one in part.findings if one.severity == severity]
         for finding in found:
             lines += ["", *_finding(finding, width)]
@@ -30,7 +32,7 @@ def findings(part: Any, width: int | None) -> list[str]:
 
 
 def _summary(part: Any) -> str:
-    counts = [(sum(one.severity == severity for one in part.findings), severity) for severity in ORDER]
+    counts = [(sum(one.severity == severity for one in part.findings), severity) for severity in SEVERITIES]
     told = ", ".join(f"{count} {severity}" for count, severity in counts if count)
     asked = f"{part.detectors} {'detector' if part.detectors == 1 else 'detectors'}"
     return f"{told or 'nothing found'} ({asked})"

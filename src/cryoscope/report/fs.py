@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from cryoscope import limits
 from cryoscope.checkpoint.rootfs.safe_names import Namer, in_order
 from cryoscope.report.table import Table, fit
 from cryoscope.report.tree import Outline
-from cryoscope.report.units import plural, size
+from cryoscope.report.units import plural, second, size
 from cryoscope.text import escape
 
 USERS = 3
 """Processes named with one file; JSON has them all."""
-
-FIRST_YEAR, LAST_YEAR = -62135596800, 253402300799
-"""Seconds that a date of four digits can tell."""
 
 
 def files(part: Any, width: int | None) -> Iterator[str]:
@@ -42,7 +38,7 @@ def files(part: Any, width: int | None) -> Iterator[str]:
             file.mode,
             owner(file),
             file.size if file.size is not None else file.device,
-            moment(file.mtime_ns),
+            second(file.mtime_ns),
             file.origin,
             users(file),
             ",".join(file.differs),
@@ -72,16 +68,6 @@ def users(file: Any) -> str:
 def named(file: Any) -> str:
     """The path, and where a link leads."""
     return str(file.path) + (f" -> {file.link}" if file.link else "")
-
-
-def moment(nanoseconds: int | None) -> str | None:
-    """A time to the second, in UTC; the number itself where no date can tell it."""
-    if nanoseconds is None:
-        return None
-    seconds = nanoseconds // 1_000_000_000
-    if not FIRST_YEAR <= seconds <= LAST_YEAR:
-        return f"{seconds} s"
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def tree(part: Any, width: int | None) -> Iterator[str]:

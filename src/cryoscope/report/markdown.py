@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from cryoscope.report.findings import SEVERITIES
 from cryoscope.report.html.facts import container_facts, evidence_facts, outside, overview_facts, where
-from cryoscope.report.html.shown import command, moment, short, size, text
-from cryoscope.report.units import plural
+from cryoscope.report.html.shown import command, short, size, text
+from cryoscope.report.units import plural, second
 from cryoscope.report.views import endpoints
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>|~&]|^[#+=-]|(?<=^\d)[.)])")
@@ -22,7 +23,6 @@ SPECIAL = re.compile(r"([\\`*_\[\]<>|~&]|^[#+=-]|(?<=^\d)[.)])")
 LINKED = re.compile(r"(?i)(?<=[a-z])://|(?<=www)\.|@")
 """What makes a link of bare words in many renderers."""
 
-ORDER = ("high", "medium", "low", "info")
 EVIDENCE, ROWS = 10, 100
 DEEPEST = 12
 
@@ -69,7 +69,7 @@ def markdown(part: Any, damaged: Sequence[Any] = ()) -> Iterator[str]:
 
 def _verdict(part: Any) -> str:
     counts = Counter(finding.severity for finding in part.findings)
-    told = ", ".join(f"**{counts[severity]} {severity}**" for severity in ORDER if counts[severity])
+    told = ", ".join(f"**{counts[severity]} {severity}**" for severity in SEVERITIES if counts[severity])
     stopped = "" if part.complete else " The search was stopped before its end."
     return f"Findings: {told or 'none'} ({plural(part.made.detectors, 'detector')}).{stopped}"
 
@@ -164,7 +164,7 @@ def _files(part: Any) -> Iterator[str]:
             code(one.path),
             size(one.size),
             code(one.mode),
-            moment(one.mtime_ns) if one.mtime_ns else "",
+            second(one.mtime_ns),
         )
         for one in part.files[:ROWS]
     )
@@ -177,7 +177,7 @@ def _timeline(part: Any) -> Iterator[str]:
         yield "Nothing in the archive has a time."
         return
     rows = (
-        (moment(event.time_ns), plain(event.source), plain(event.kind), plain(short(event.text, 200)))
+        (second(event.time_ns), plain(event.source), plain(event.kind), plain(short(event.text, 200)))
         for event in part.timeline[-ROWS:]
     )
     yield from _table(("Time", "Source", "What", "Of"), rows)

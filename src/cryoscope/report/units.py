@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_YEAR, LAST_YEAR = -62135596800, 253402300799
+"""Seconds that a date of four digits can tell."""
+
 
 def size(count: int | None) -> str:
     """Bytes with a binary prefix: `136.0 KiB`."""
@@ -21,6 +27,16 @@ def moment(text: str | None) -> str:
         return ""
     day, _, rest = text.partition("T")
     return f"{day} {rest[:8]}Z"
+
+
+def second(nanoseconds: int | None) -> str:
+    """Nanoseconds since 1970 to the second, in UTC; the number itself where no date can tell it."""
+    if nanoseconds is None:
+        return ""
+    seconds = nanoseconds // 1_000_000_000
+    if not FIRST_YEAR <= seconds <= LAST_YEAR:
+        return f"{seconds} s"
+    return f"{EPOCH + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%SZ}"
 
 
 def duration(microseconds: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ from cryoscope.examine.search.tapped import StreamScan
 from cryoscope.text import readable
 from cryoscope.workflows.documents import DamagedIn, Part, damage
 from cryoscope.workflows.examine import Answer, Asking, Failure, answer
-from cryoscope.workflows.masking import Masker
+from cryoscope.workflows.masking import Masker, tells
 from cryoscope.workflows.open import STANDARD_INPUT, open_at
 
 DIFFERENT = 10
@@ -216,13 +217,17 @@ def _part(before: _Opened, after: _Opened, found: Diff, masker: Masker) -> DiffP
         differences=[masked(difference, masker) for difference in found.differences],
         memory=found.memory,
         bytes=found.bytes,
-        hits=found.hits,
+        hits=[masker.hit(hit) for hit in found.hits],
         notes=[readable(note) for note in found.notes],
     )
 
 
 NAMED = ("environment", "metadata")
 """Aspects whose subjects are names that tell whether a value is secret."""
+
+TABLE = re.compile(r"(?:process\.env|labels|annotations|image_annotations)\.")
+PLACE = re.compile(r"\[/[^\[\]]*+\]")
+"""What stands before a name in `metadata`, and paths in it: /run/secrets makes no secret of its options."""
 
 
 def masked(difference: Difference, masker: Masker) -> Difference:
@@ -236,11 +241,20 @@ def masked(difference: Difference, masker: Masker) -> Difference:
 def _masked(difference: Difference, value: Value | None, masker: Masker) -> Value | None:
     if value is None:
         return None
+    name = _name(difference)
     if isinstance(value, list):
-        return masker.arguments(value)
-    if difference.aspect in NAMED:
-        return masker.value(difference.subject.rpartition(".")[2], value)
-    return masker.text(value)
+        return [masker.value(name, item) for item in value] if tells(name) else masker.arguments(value)
+    return masker.value(name, value)
+
+
+def _name(difference: Difference) -> str:
+    """The name that tells whether the values are secret, dots and all; empty where there is none."""
+    if difference.aspect not in NAMED:
+        return ""
+    if difference.aspect != "metadata":
+        return difference.subject
+    table = TABLE.match(difference.subject)
+    return difference.subject[table.end() :] if table else PLACE.sub("", difference.subject)
 
 
 def dump_of(address: tuple[int, int | None] | None) -> Dump:

@@ -12,6 +12,7 @@ import os
 import stat
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import msgspec
@@ -159,11 +160,21 @@ class _Folder(Hashing):
         try:
             with FolderArchive(self.target, open_root(self.target)) as folder:
                 names = [member.name for member in folder.members.values() if member.type == "file"]
-                files = [_hash_member(folder, name) for name in names[: limits.REPORT_HASHED_FILES]]
+                files = [_hash_member(folder, name) for name in _affordable(folder, names)]
         except CryoscopeError as error:
             return Digest(problem=error.message)
         found = [file for file in files if file is not None]
         return Digest(files=found, size=sum(file.size for file in found), more=len(names) - len(found))
+
+
+def _affordable(folder: Archive, names: list[str]) -> Iterator[str]:
+    """Those of the files that are hashed: in all no more bytes than of one file, which may be sparse."""
+    left = limits.REPORT_HASHED
+    for name in names[: limits.REPORT_HASHED_FILES]:
+        size = folder.members[name].size
+        if size <= left:
+            left -= size
+            yield name
 
 
 def _hash_member(folder: Archive, name: str) -> HashedFile | None:

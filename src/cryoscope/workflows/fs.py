@@ -27,7 +27,7 @@ from cryoscope.examine.changes import (
 from cryoscope.text import readable
 from cryoscope.workflows.documents import Part
 from cryoscope.workflows.examine import Answer, Asking, answer, each
-from cryoscope.workflows.masking import Masker
+from cryoscope.workflows.masking import KEY_BEGINS, KEY_ENDED, KEY_ENDS, KEY_LINES, KeyLines, Masker
 from cryoscope.workflows.open import open_checkpoint, unreadable
 from cryoscope.workflows.paths import chosen
 
@@ -134,7 +134,36 @@ def _bounded(diffs: Iterable[ContentDiff]) -> Iterator[ContentDiff]:
 
 def masked(diff: ContentDiff, masker: Masker) -> ContentDiff:
     """A diff without the secrets in its lines."""
-    return msgspec.structs.replace(diff, lines=[masker.text(line) for line in diff.lines])
+    taken = _in_keys(diff.lines)
+    lines = [masker.line(line, end, kept=1) for line, end in zip(diff.lines, taken, strict=True)]
+    return msgspec.structs.replace(diff, lines=lines)
+
+
+def _in_keys(lines: list[str]) -> list[int]:
+    """How many characters of each line of a diff are inside a private key, on the side that has more."""
+    taken = [0] * len(lines)
+    for mark in "-+":
+        side, before = KeyLines(), list[int]()
+        for at, line in enumerate(lines):
+            if line.startswith("@@"):
+                before = []
+            if line[:1] not in (mark, " "):
+                continue
+            inside = side.left > 0
+            taken[at] = max(taken[at], side.taken(line))
+            before.append(at)
+            if KEY_ENDS in line:
+                hidden = before[-KEY_LINES:] if not inside and _ends_unbegun(line) else []
+                for index in hidden:
+                    taken[index] = line.find(KEY_ENDS) if index == at else len(lines[index])
+                before = []
+    return taken
+
+
+def _ends_unbegun(line: str) -> bool:
+    """Whether a line ends a private key that no line shown before began: a hunk may begin inside of one."""
+    end = KEY_ENDED.search(line)
+    return end is not None and not KEY_BEGINS.search(line, 0, end.start())
 
 
 Question = Callable[[str, Checkpoint, Base | None, list[Damaged]], Part]

@@ -12,9 +12,11 @@ from cryoscope.checkpoint.keep import StackEnds
 from cryoscope.errors import Damaged
 from cryoscope.examine.findings import find_findings, findings_scan
 from cryoscope.examine.iocs import CONFIDENCES, KINDS, Ioc, Sighting, find_iocs
+from cryoscope.examine.iocs.signature import LEAST
 from cryoscope.text import readable
 from cryoscope.workflows.documents import Part
 from cryoscope.workflows.examine import Answer, Asking, answer, each
+from cryoscope.workflows.findings import INCOMPLETE
 from cryoscope.workflows.masking import MASK, Masker
 from cryoscope.workflows.open import open_at
 from cryoscope.workflows.rules import More
@@ -23,13 +25,15 @@ from cryoscope.workflows.rules import More
 class IocsPart(Part, frozen=True, kw_only=True, omit_defaults=True):
     """One archive of `iocs`: when its container was seen (RFC 3339), and its indicators, the surest first.
 
-    `container` is its name as far as the archive says; `notes` says what was left out.
+    `container` is its name as far as the archive says; `notes` says what was left out; `complete` is false
+    where the search was stopped.
     """
 
     seen: str
     container: str | None = None
     iocs: list[Ioc]
     notes: list[str] = []
+    complete: bool = True
 
     def rows(self) -> list[Any]:
         return list(self.iocs)
@@ -50,9 +54,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def iocs_of(targets: Sequence[str], wanted: Wanted, asking: Asking) -> Answer:
-    """The indicators of each target."""
+    """The indicators in each target; an interrupted search ends with exit code 5 and what was found."""
+    stopped = False
 
     def read(target: str) -> tuple[IocsPart, list[Damaged]]:
+        nonlocal stopped
+        if stopped:
+            return IocsPart(archive=readable(target), seen=wanted.now, iocs=[], complete=False), []
         tap, progress = findings_scan(wanted.more.detectors), asking.progress(target)
         damaged: list[Damaged] = []
         with open_at(target, cache=asking.cache, keep=StackEnds(), progress=progress, tap=tap) as archive:
@@ -61,9 +69,11 @@ def iocs_of(targets: Sequence[str], wanted: Wanted, asking: Asking) -> Answer:
                 checkpoint, wanted.more.detectors, tap=tap, damaged=damaged, progress=progress
             )
             part = _part(target, checkpoint, found, wanted, asking.masker, damaged)
+            stopped = not part.complete
             return part, list(dict.fromkeys([*checkpoint.damaged, *damaged]))
 
-    return answer("iocs", *each(targets, read))
+    answered = answer("iocs", *each(targets, read))
+    return msgspec.structs.replace(answered, exit_code=INCOMPLETE) if stopped else answered
 
 
 def _part(
@@ -83,8 +93,9 @@ def _part(
         archive=readable(target),
         seen=container.checkpointed or wanted.now,
         container=container.name,
-        iocs=[_masked(ioc, masker) for ioc in result.iocs if _sure(ioc, wanted.least)],
+        iocs=[masked(ioc, masker) for ioc in result.iocs if _sure(ioc, wanted.least)],
         notes=[masker.text(readable(note)) for note in (*judged.notes, *result.notes)],
+        complete=found.complete,
     )
 
 
@@ -92,20 +103,32 @@ def _sure(ioc: Ioc, least: str) -> bool:
     return CONFIDENCES.index(ioc.confidence) >= CONFIDENCES.index(least)
 
 
-def _masked(ioc: Ioc, masker: Masker) -> Ioc:
-    """An indicator without passwords in its address and in what was seen around it."""
+def masked(ioc: Ioc, masker: Masker) -> Ioc:
+    """An indicator without passwords in its address, its rows and in what was seen around it."""
     return msgspec.structs.replace(
         ioc,
         value=masker.text(ioc.value),
         why=masker.text(ioc.why),
+        signature=_signature(ioc.signature, masker),
         sightings=[_sighting(one, masker) for one in ioc.sightings],
     )
+
+
+def _signature(rows: list[str], masker: Masker) -> list[str]:
+    """The rows that show no secret, if enough are left: a masked row would match nothing."""
+    texts = [bytes.fromhex(row).decode("utf-8", "replace") for row in rows]
+    kept = [row for row, text in zip(rows, texts, strict=True) if _words(text, masker) == text]
+    return kept if len(kept) >= LEAST else []
+
+
+def _words(text: str, masker: Masker) -> str:
+    return " ".join(masker.arguments(masker.text(text).split(" ")))
 
 
 def _sighting(sighting: Sighting, masker: Masker) -> Sighting:
     if sighting.text is None:
         return sighting
-    text = " ".join(masker.arguments(masker.text(sighting.text).split(" ")))
+    text = _words(sighting.text, masker)
     return msgspec.structs.replace(sighting, text=text) if text != sighting.text else sighting
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET
@@ -17,6 +17,9 @@ from msgspec import UNSET
 from cryoscope.checkpoint.container import Container
 from cryoscope.checkpoint.container.container import SpecMount
 from cryoscope.checkpoint.process import Mount, Process, Variable
+
+if TYPE_CHECKING:
+    from cryoscope.examine.search.hits import Hit
 
 MASK = "********"
 
@@ -62,7 +65,10 @@ IN_URL = re.compile(
     r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,20}+://[^\s/:@]{0,256}+:(?P<secret>[^\s/\"'<>]{1,1024})@"
 )
 KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]{0,40}?PRIVATE KEY-----")
+KEY_ENDED = re.compile(r"-----END [A-Z ]{0,40}?PRIVATE KEY-----")
 KEY_ENDS = "-----END"
+KEY_LINES = 256
+"""Lines of a key whose end does not come: one of 16384 bits has 200; what follows is not hidden by it."""
 
 
 def tells(name: str) -> bool:
@@ -79,6 +85,24 @@ def _values(text: str, names: re.Pattern[str], values: re.Pattern[str]) -> Itera
         if value is not None:
             at = value.end()
             yield value
+
+
+class KeyLines:
+    """Follows the lines of a text that come one by one through the private keys in it."""
+
+    def __init__(self) -> None:
+        self.left = 0
+
+    def taken(self, line: str) -> int:
+        """How many characters of the next line, from its start, belong to a key that began before it."""
+        inside, ends = self.left > 0, line.rfind(KEY_ENDS)
+        taken = 0 if not inside else line.find(KEY_ENDS) if ends >= 0 else len(line)
+        begins = max((found.start() for found in KEY_BEGINS.finditer(line)), default=-1)
+        if begins > ends:
+            self.left = KEY_LINES
+        else:
+            self.left = 0 if ends >= 0 else max(0, self.left - 1)
+        return taken
 
 
 class Masker:
@@ -128,6 +152,19 @@ class Masker:
             parts += [text[done : begin.end()], MASK]
             done = end
         return "".join([*parts, text[done:]])
+
+    def line(self, line: str, taken: int, kept: int = 0) -> str:
+        """A line, `taken` characters of which are inside a key (see `KeyLines`) but for the first `kept`."""
+        if taken <= kept:
+            return self.text(line)
+        self.count += 1
+        return line[:kept] + MASK + self.text(line[taken:])
+
+    def hit(self, hit: Hit) -> Hit:
+        """What a search found, without what is around it."""
+        text = self.text(hit.match)
+        told = {} if text == hit.match else {"match": text, "match_base64": None}
+        return msgspec.structs.replace(hit, context=None, **told)
 
     def arguments(self, arguments: list[str]) -> list[str]:
         """A command line: `--token VALUE` is masked as `--token=VALUE` is."""
@@ -215,6 +252,12 @@ class Revealing(Masker):
 
     def text(self, text: str) -> str:
         return text
+
+    def line(self, line: str, taken: int, kept: int = 0) -> str:
+        return line
+
+    def hit(self, hit: Hit) -> Hit:
+        return hit
 
     def arguments(self, arguments: list[str]) -> list[str]:
         return arguments

@@ -39,8 +39,7 @@ from cryoscope.workflows.examine import Answer, Asking, answer, each
 from cryoscope.workflows.findings import masked
 from cryoscope.workflows.masking import MASK, Masker, Revealing
 from cryoscope.workflows.rules import More
-from cryoscope.workflows.timeline import TimelineEvent, event_of
-from cryoscope.workflows.timeline import masked as masked_event
+from cryoscope.workflows.timeline import TimelineEvent, events_of
 from cryoscope.workflows.views import with_details
 
 INCOMPLETE = 5
@@ -225,12 +224,8 @@ class Report:
 
     def _hits(self, searched: SearchResult) -> list[Hit]:
         """Where the texts that the user asked for stand, without what is around them."""
-        return [self._hit(hit) for hit in named(searched.hits, USERS)]
-
-    def _hit(self, hit: Hit) -> Hit:
-        text = self.masker.text(hit.match)
-        told = {} if text == hit.match else {"match": text, "match_base64": None}
-        return msgspec.structs.replace(hit, context=None, **told)
+        found = [self.masker.hit(hit) for hit in named(searched.hits, USERS)]
+        return [msgspec.structs.replace(hit, context=None) for hit in found]
 
     def _timeline(self, hits: Sequence[Hit], notes: list[str]) -> list[TimelineEvent]:
         """Every moment; the memory of processes is not read again for it."""
@@ -241,7 +236,7 @@ class Report:
         found = timeline_of(
             self.checkpoint, damaged=self.damaged, notes=notes, secrets=tokens, stamped=stamped
         )
-        return [event_of(masked_event(event, self.masker)) for event in found]
+        return list(events_of(found, self.masker))
 
     def _note(self, note: str) -> str:
         for prefix in (PREFIX, USERS, SECRET, STAMP):
@@ -293,7 +288,7 @@ def redacted(part: ReportPart) -> ReportPart:
         ],
         hits=[msgspec.structs.replace(hit, match=MASK, match_base64=None) for hit in part.hits],
         processes=[_redacted_process(process) for process in part.processes],
-        container=_redacted_container(part.container),
+        container=redacted_container(part.container),
         timeline=[
             msgspec.structs.replace(event, text=event.kind) if event.source in CONTENTS else event
             for event in part.timeline
@@ -301,7 +296,7 @@ def redacted(part: ReportPart) -> ReportPart:
     )
 
 
-CONTENTS = ("log", "history", "jwt")
+CONTENTS = ("log", "logfile", "login", "history", "secret")
 """Sources of moments whose text is what somebody wrote or typed."""
 
 
@@ -316,10 +311,16 @@ def _redacted_process(process: Process) -> Process:
     return msgspec.structs.replace(process, **changes)
 
 
-def _redacted_container(container: Container) -> Container:
+TABLES = ("labels", "annotations", "image_annotations", "facts")
+"""Fields of a container with names and values that somebody chose."""
+
+
+def redacted_container(container: Container) -> Container:
+    """A container to be shown to others: no arguments, values of variables, labels or facts of its engine."""
     process = container.process
     if process is not None:
         args = [*process.args[:1], *(MASK for _ in process.args[1:])]
         names = [entry.partition("=")[0] for entry in process.env]
         process = msgspec.structs.replace(process, args=args, env=[f"{name}={MASK}" for name in names])
-    return msgspec.structs.replace(container, process=process, annotations={}, image_annotations={}, facts={})
+    nothing: dict[str, Any] = {name: {} for name in TABLES}
+    return msgspec.structs.replace(container, process=process, **nothing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, timedelta, timezone, tzinfo
 from typing import Any
 
@@ -21,7 +21,7 @@ from cryoscope.examine.timeline.span import span
 from cryoscope.text import readable
 from cryoscope.workflows.documents import Part
 from cryoscope.workflows.examine import Answer, Asking, answer, each
-from cryoscope.workflows.masking import Masker
+from cryoscope.workflows.masking import KeyLines, Masker
 from cryoscope.workflows.open import Progress, open_at
 
 INCOMPLETE = 5
@@ -167,7 +167,7 @@ def _one(target: str, wanted: Wanted, asking: Asking) -> tuple[TimelinePart, lis
         part = TimelinePart(
             archive=readable(target),
             host=container.hostname or container.name,
-            events=[event_of(masked(one, asking.masker)) for one in events if wanted.has(one)],
+            events=list(events_of(events, asking.masker, wanted.has)),
             notes=[readable(note) for note in notes],
             complete=complete,
         )
@@ -191,12 +191,33 @@ def _secrets(
     return found.findings, found.complete
 
 
-def masked(event: Event, masker: Masker) -> Event:
-    """An event without secrets in its text; in commands also `--password VALUE`."""
+IN_LINES = ("log", "logfile")
+"""Sources whose events are the lines of one text."""
+
+
+def events_of(
+    events: Iterable[Event], masker: Masker, has: Callable[[Event], bool] = lambda _: True
+) -> Iterator[TimelineEvent]:
+    """The events that are wanted, for a document; a key may begin in the line of one that is not."""
+    keys: dict[tuple[str | None, ...], KeyLines] = {}
+    for event in events:
+        taken = 0
+        if event.source in IN_LINES:
+            text = (event.source, event.kind, event.member, event.path)
+            taken = keys.setdefault(text, KeyLines()).taken(event.text)
+        if has(event):
+            yield event_of(masked(event, masker, taken))
+
+
+def masked(event: Event, masker: Masker, taken: int = 0) -> Event:
+    """An event without secrets in its text, `taken` characters of which are inside a private key.
+
+    In commands also `--password VALUE` is masked.
+    """
     words = event.text
     if event.kind == "command typed":
         words = " ".join(masker.arguments(words.split(" ")))
-    text = masker.text(words)
+    text = masker.line(words, taken)
     return event if text == event.text else msgspec.structs.replace(event, text=text)
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from built_samples import image, made, message
@@ -156,7 +157,7 @@ def framed(kind: str, fields: dict[str, int]) -> bytes:
     return len(data).to_bytes(4, "little") + data
 
 
-def ghosts(payload: bytes, **fields: int) -> dict[str, bytes]:
+def ghosts(payload: bytes, **fields: Any) -> dict[str, bytes]:
     """A deleted file that was open as /tmp/x, with the number 10 in hexadecimal."""
     fown = {"uid": 0, "euid": 0, "signum": 0, "pid_type": 0, "pid": 0}
     reg = {"id": 4, "flags": 0, "pos": 0, "fown": fown, "name": b"/tmp/x"}
@@ -172,6 +173,12 @@ def test_a_ghost_in_one_piece() -> None:
     (ghost,) = checkpoint.ghosts
     assert (ghost.path, ghost.size, ghost.mode, ghost.uid, ghost.gid) == ("/tmp/x", 9, "-rw-r-----", 1, 2)
     assert contents(checkpoint.images, "ghost-file-a.img") == b"all of it"
+
+
+def test_a_ghost_from_before_1970() -> None:
+    old = {"tv_sec": (1 << 64) - 2, "tv_usec": 5}
+    (entry,) = made(ghosts(b"x", mtim=old)).filesystem.entries
+    assert entry.mtime_ns == -1_999_995_000
 
 
 def test_a_ghost_in_chunks_with_a_hole() -> None:

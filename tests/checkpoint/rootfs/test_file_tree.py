@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -357,3 +358,22 @@ def test_a_folder_that_podman_lists_as_deleted_and_fills_again() -> None:
         ("/a/b/old", "deleted"),
         ("/a/c", "deleted"),
     ]
+
+
+def test_hard_links_to_a_sparse_file_are_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    links = [("one", "hole"), ("two", "hole"), ("three", "two")]
+    headers = b"".join(info(name, tarfile.LNKTYPE, linkname=to).tobuf() for name, to in links)
+    # what `layer` writes ends with zeros, in which an archive has no members
+    tree = made({"rootfs-diff.tar": sparse(3_000_000)[: 4 * 512] + headers + bytes(1024)}).filesystem
+    read: list[str] = []
+    blocks = tree.blocks
+
+    def counted(entry: FileEntry) -> Iterator[bytes]:
+        read.append(entry.path)
+        return blocks(entry)
+
+    monkeypatch.setattr(tree, "blocks", counted)
+    digests = {entry.path: entry.sha256 for entry in tree.hashes(tree.entries)}
+    assert sorted(digests) == ["/hole", "/one", "/three", "/two"]
+    assert set(digests.values()) == {hashlib.sha256(bytes(3_000_000)).hexdigest()}
+    assert len(read) == 1

@@ -22,8 +22,8 @@ from cryoscope import limits
 from cryoscope.checkpoint.archive import BytesSource, open_archive
 from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.checkpoint.rootfs import FileEntry
-from cryoscope.errors import CryoscopeError, Damaged
-from cryoscope.examine.changes import Base, compared, content_diff
+from cryoscope.errors import CryoscopeError, Damaged, UsageError
+from cryoscope.examine.changes import Base, FolderBase, compared, content_diff
 from cryoscope.examine.changes.content import unified
 from cryoscope.workflows.fs import opened_base
 from cryoscope.workflows.open import open_checkpoint
@@ -310,3 +310,47 @@ def test_what_a_replaced_folder_held(tmp_path: Path, checkpoint: Callable[[bytes
         gone = {path for path, change in found.items() if change == "deleted"}
         assert {"/d/gone", "/d/sub/gone"} <= gone <= {"/d/gone", "/d/sub/gone", "/d/sub"}
         assert found["/d"] == "replaced"
+
+
+def test_what_nested_replaced_folders_held_is_told_once_and_bounded(
+    tmp_path: Path, checkpoint: Callable[[bytes], Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = tar(("a/b/one", b"1"), ("a/b/two", b"2"), ("a/three", b"3"))
+    diff = tar(("a/.wh..wh..opq", b""), ("a/b/.wh..wh..opq", b""), ("z/.wh..wh..opq", b""))
+    base, damaged = save(tmp_path, "root.tar", below), list[Damaged]()
+    with ExitStack() as stack:
+        opened, tree = opened_base(str(base), stack, damaged), checkpoint(diff).filesystem
+        found = list(compared(tree, tree.entries, opened, damaged))
+        gone = [entry.path for entry in found if entry.change == "deleted"]
+        assert (sorted(gone), damaged) == (["/a/b/one", "/a/b/two", "/a/three"], [])
+        monkeypatch.setattr(limits, "FILES", 2)
+        found = list(compared(tree, tree.entries, opened, damaged))
+    assert len([entry for entry in found if entry.change == "deleted"]) == 2
+    assert [one.code for one in damaged] == ["limit.files"]
+
+
+def test_holes_of_a_base_are_bounded(
+    tmp_path: Path, checkpoint: Callable[[bytes], Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HASHED_HOLES", 1_000_000)
+    hole = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "hole"}
+    hole["GNU.sparse.realsize"] = "3000000"
+    header = other("GNUSparseFile.0/hole", tarfile.REGTYPE, pax_headers=hole)
+    packed = save(tmp_path, "root.tar", tar((header, b"1\n3000000\n0\n".ljust(512, b"\0"))))
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    with (folder / "hole").open("wb") as file:
+        file.truncate(3_000_000)
+    tree = checkpoint(tar(("hole", b"x"))).filesystem
+    (entry,) = tree.entries
+    for base in (packed, folder):
+        with ExitStack() as stack:
+            told_of = content_diff(tree, entry, opened_base(str(base), stack, []))
+        assert told_of.kind == "unreadable", base
+        assert "mostly holes" in told_of.notes[0]
+
+
+def test_a_folder_that_cannot_be_opened_is_an_error_and_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        FolderBase(str(tmp_path / "missing"))
+    FolderBase.__new__(FolderBase).close()

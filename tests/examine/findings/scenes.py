@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import socket
 import struct
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
 from cryoscope.checkpoint.checkpoint import Checkpoint
@@ -108,7 +108,8 @@ def regular(path: str) -> Fd:
 
 
 def _words(address: str) -> list[int]:
-    return [struct.unpack("<I", socket.inet_aton(address))[0]]
+    packed = ip_address(address).packed
+    return list(struct.unpack(f"<{len(packed) // 4}I", packed))
 
 
 @dataclass

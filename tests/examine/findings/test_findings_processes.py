@@ -208,6 +208,14 @@ def test_kernel_threads(process: Proc, severity: str | None) -> None:
     assert severities(container(SERVER, process), "kernel-thread") == expected
 
 
+def test_what_a_process_calls_itself_is_only_in_the_text_which_is_masked_and_redacted() -> None:
+    for argument in ("[kworker/0:1]", "[nothing]"):
+        (finding,) = found(container(SERVER, Proc(7, [argument], exe="/opt/x")), "kernel-thread")
+        (evidence,) = finding.evidence
+        assert argument not in evidence.what
+        assert evidence.text == argument
+
+
 @pytest.mark.parametrize(
     ("process", "severity"),
     [

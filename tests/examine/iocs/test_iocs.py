@@ -14,11 +14,16 @@ from cryoscope.checkpoint.archive import BytesSource, open_archive
 from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.errors import Damaged
 from cryoscope.examine.findings import find_findings
+from cryoscope.examine.findings.detector import Detector
 from cryoscope.examine.iocs import KINDS, Ioc, IocsResult, find_iocs
 from cryoscope.examine.iocs.hosts import host_of
 from cryoscope.examine.iocs.noise import DOMAINS, is_local, is_noise
 from cryoscope.examine.iocs.signature import ROWS, signature
-from tests.examine.findings.scenes import Proc, container
+from cryoscope.workflows.examine import Asking
+from cryoscope.workflows.iocs import Wanted, iocs_of
+from cryoscope.workflows.rules import More
+from tests.checkpoint.built_samples import made
+from tests.examine.findings.scenes import Proc, container, inet
 from tests.examine.iocs.ioc_samples import (
     DOMAIN,
     DROPPER,
@@ -28,6 +33,7 @@ from tests.examine.iocs.ioc_samples import (
     ROOTFS,
     URL,
     attacked,
+    made_images,
     memfd,
     program,
 )
@@ -126,6 +132,12 @@ def test_findings_make_their_evidence_as_sure_as_they_are() -> None:
     } <= named
 
 
+def test_an_address_of_version_4_in_a_socket_of_version_6() -> None:
+    server = Proc(1, ["server"], fds={3: inet((f"::ffff:{FAR}", 4444))})
+    checkpoint = made(made_images(container(server)))
+    assert [ioc.value for ioc in find_iocs(checkpoint, kinds=["ip"]).iocs] == [FAR]
+
+
 # --- memfds ------------------------------------------------------------------------------------
 def test_a_program_in_a_memfd() -> None:
     (ioc,) = find_iocs(memfd(DROPPER), kinds=["sha256"]).iocs
@@ -138,6 +150,8 @@ def test_memfds_that_are_no_program_or_the_runtimes_own() -> None:
     assert find_iocs(memfd(b"data" * 3000), kinds=["sha256"]).iocs == []
     (ioc,) = find_iocs(memfd(DROPPER, name=b"runc_cloned:/proc/self/exe"), kinds=["sha256"]).iocs
     assert ioc.confidence == "low"
+    (ioc,) = find_iocs(memfd(DROPPER, name=b"runc_cloned2"), kinds=["sha256"]).iocs
+    assert ioc.confidence == "high"
 
 
 def test_a_page_of_zeros_is_not_written_and_still_hashed() -> None:
@@ -264,3 +278,32 @@ def test_the_command(cryoscope: Any, data: Path) -> None:
     ours = cryoscope("iocs", "--rules", "sigma", "--min-confidence", "high", archive).stdout
     assert ours == b"# nothing to look for: --min-confidence low may give more\n"
     assert cryoscope("iocs", "-f", "csv", archive, data / "nothing.tar").returncode == 1
+
+
+def test_an_interrupted_search_ends_with_its_own_code(data: Path) -> None:
+    def interrupted(_scene: Any) -> Any:
+        raise KeyboardInterrupt
+
+    detector = Detector(
+        name="stops", title="t", severity="low", why="w", next=["n"], techniques=["T1059"], look=interrupted
+    )
+    wanted = Wanted(now="2026-01-01T00:00:00Z", more=More((detector,)))
+    targets = [str(data / "crio-counter.tar"), str(data / "containerd-looper.tar")]
+    found = iocs_of(targets, wanted, Asking())
+    assert found.exit_code == 5
+    assert [part.complete for part in found.document.archives] == [False, False]
+    assert iocs_of(targets[:1], Wanted(now="2026-01-01T00:00:00Z"), Asking()).exit_code == 0
+
+
+def test_more_memfds_than_are_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HASHED_MEMFDS", len(DROPPER) - 1)
+    damaged: list[Damaged] = []
+    assert find_iocs(memfd(DROPPER), kinds=["sha256"], damaged=damaged).iocs == []
+    assert [one.code for one in damaged] == ["limit.memfd"]
+
+
+def test_more_files_than_are_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "IOC_HEADS", 1)
+    result = find_iocs(attacked(), kinds=["sha256"])
+    assert [ioc.value for ioc in result.iocs] == [sha256(MINER)], "what runs is looked into first"
+    assert result.notes == ["2 more changed files that may be programs were not looked into"]

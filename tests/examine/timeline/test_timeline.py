@@ -25,8 +25,9 @@ from cryoscope.examine.timeline.asked import Asked
 from cryoscope.examine.timeline.moments import FIRST, LAST, SECOND, parse
 from cryoscope.examine.timeline.records import PRECISIONS, Moment
 from cryoscope.examine.timeline.sources import SOURCES
-from cryoscope.examine.timeline.sources.log import read_line
+from cryoscope.examine.timeline.sources.log import longer, read_line
 from cryoscope.examine.timeline.sources.secrets import RULES
+from cryoscope.limits import TIMELINE_LINE
 
 Run = Callable[..., "CompletedProcess[bytes]"]
 KITCHEN = DATA / "podman-kitchen-sink.tar.zst"
@@ -351,3 +352,40 @@ def test_moments_beyond_the_calendar_and_long_texts() -> None:
     assert asked.beyond() == ["log: 1 times outside of the years 0001 to 9999 are left out"]
     assert msgspec.structs.asdict(event)["time_ns"] == LAST
     assert sys.maxsize < LAST
+
+
+UTMP = "<h2xi32s4s32s256s2hiII16s20x"
+LOGIN = struct.pack(UTMP, 7, 12, b"pts/0", b"", b"bob", b"", 0, 0, 0, 1795308436, 5, b"")
+
+
+def test_too_many_files_of_logins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cryoscope.limits.TIMELINE_LOG_FILES", 2)
+    files = {f"{number}/wtmp": LOGIN for number in range(4)}
+    notes: list[str] = []
+    found = events(replaced(LOOPER, {"rootfs-diff.tar": layer(files)}), notes=notes)
+    assert len(shown(found, "login")) == 2
+    assert "logins among the changed files are left out: there are too many" in notes
+
+
+def test_one_file_of_logins_that_cannot_be_read_leaves_the_others() -> None:
+    both = layer({"b/wtmp": LOGIN, "a/wtmp": LOGIN})[: 3 * 512 + 100]
+    damaged: list[Damaged] = []
+    found = events(replaced(LOOPER, {"rootfs-diff.tar": both}), damaged=damaged)
+    assert [one.path for one in found if one.source == "login"] == ["/b/wtmp"]
+    assert "rootfs-diff.tar: /a/wtmp" in [one.part for one in damaged]
+
+
+def test_only_so_many_lines_of_a_log_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cryoscope.limits.TIMELINE_TRIED", 3)
+    lines = b"".join(b"2026-11-22 00:00:0%d number %d\n" % (number, number) for number in range(6))
+    notes: list[str] = []
+    found = events(replaced(LOOPER, {"rootfs-diff.tar": layer({"var/log/a.log": lines})}), notes=notes)
+    assert [one.text[-1] for one in found if one.source == "logfile"] == ["4", "5"]
+    assert any("/var/log/a.log: the first" in note for note in notes)
+
+
+def test_a_line_in_many_pieces_ends_where_it_is_long_enough() -> None:
+    full = b"x" * TIMELINE_LINE
+    assert longer(b"ab", b"c") == b"abc"
+    assert longer(full, b"more") is full
+    assert len(longer(full[:-2], b"more")) == TIMELINE_LINE

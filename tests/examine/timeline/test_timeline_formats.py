@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from timeline_samples import DATA, LOOPER, layer, replaced, with_token
 
+from cryoscope.report.cells import cell, row
 from cryoscope.report.timeline import FORMATS
-from cryoscope.report.timeline.cells import row, safe
 from cryoscope.report.timeline.l2tcsv import COLUMNS
 from cryoscope.report.timeline.table import table
 from cryoscope.text import UNSAFE
@@ -207,8 +207,16 @@ def test_hostile_text_stays_in_its_cell(form: str) -> None:
 
 
 def test_cells() -> None:
-    assert [safe(text) for text in ("-", None, "", "=1", "+1", "a=1")] == ["-", "", "", "'=1", "'+1", "a=1"]
+    assert [cell(text) for text in ("-", None, "", "=1", "+1", "a=1")] == ["-", "", "", "'=1", "'+1", "a=1"]
+    for text in ("\uff1d1", "|x", "%0", "  =1", "'=1", "--"):
+        assert cell(text).startswith("'")
+        assert cell(text).endswith(text)
     assert row(["a,b", 'c"d', 7, None]) == '"a,b","c""d",7,'
+
+
+def test_a_comma_that_becomes_a_space_uncovers_no_formula() -> None:
+    lines, _ = written("l2tcsv", part(event(text=",=1+1")))
+    assert lines[1].split(",")[10] == "' =1+1"
 
 
 def test_the_table_names_a_path_once() -> None:

@@ -9,15 +9,18 @@ import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cryoscope import limits
+from cryoscope.checkpoint.process.sockets import Socket
 from cryoscope.errors import CryoscopeError
 from cryoscope.examine.search import literal
 from cryoscope.report.html import page
 from cryoscope.report.html import page as make_page
-from cryoscope.report.html.data import safe_json
+from cryoscope.report.html.data import holders_of, safe_json
 from cryoscope.report.html.network import graph
 from cryoscope.report.html.tree import DEEPEST
 from cryoscope.report.markdown import code, markdown, plain
@@ -292,3 +295,17 @@ def test_bare_words_become_no_link() -> None:
     assert "://" not in plain("see https://evil.example/")
     assert "@" not in plain("mail root@example.org")
     assert plain("<script>[a](b)") == r"\<script\>\[a\](b)"
+
+
+def test_forks_that_share_a_socket_pair_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    holders = [SimpleNamespace(pid=number + 1, comm="fork", fd=3) for number in range(600)]
+    sockets = [
+        SimpleNamespace(socket=Socket(family="unix", type="stream", inode=one, peer=other), holders=holders)
+        for one, other in ((7, 8), (8, 7))
+    ]
+    monkeypatch.setattr(limits, "REPORT_LINKS", 1000)
+    drawn = graph(sockets)
+    assert 0 < len(drawn.edges) <= 1000
+    assert drawn.left > 500
+    found = holders_of(sockets[0])
+    assert (len(found), found[-1]) == (limits.REPORT_HOLDERS + 1, "and 100 more")

@@ -155,3 +155,14 @@ def test_damage_has_its_exit_code(cryoscope: Run, data: Path, tmp_path: Path) ->
     done = cryoscope("report", data / "truncated-by-full-disk.tar", "-o", tmp_path / "a.html")
     assert done.returncode == 3
     assert (tmp_path / "a.html").read_text().startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("folder", ["missing", "file"])
+def test_a_file_in_no_folder_is_refused_before_the_work(
+    folder: str, cryoscope: Run, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    done = cryoscope("report", tmp_path / "no-archive", "-o", tmp_path / folder / "a.html")
+    assert done.returncode == 2
+    assert b"a.html cannot be written" in done.stderr
+    assert b"no-archive" not in done.stderr

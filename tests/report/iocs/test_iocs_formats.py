@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.examine.iocs import Ioc, Sighting, find_iocs
+from cryoscope.report.cells import FORMULA
 from cryoscope.report.iocs import csv, sigma, stix, table, yara
 from cryoscope.text import UNSAFE
 from cryoscope.workflows.iocs import IocsPart, huntable
@@ -81,7 +82,7 @@ def test_csv_is_read_back(part: IocsPart) -> None:
 def test_a_cell_is_never_a_formula_nor_a_control(value: str) -> None:
     text = csv.iocs([one("path", value)])
     (row,) = reader.DictReader(io.StringIO(text))
-    assert not row["value"].lstrip(" ").startswith(csv.FORMULA)
+    assert not row["value"].lstrip(" ").startswith(FORMULA)
     assert not UNSAFE.search(text.replace("\n", ""))
 
 

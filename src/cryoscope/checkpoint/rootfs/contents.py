@@ -14,6 +14,7 @@ BLOCK = 1 << 20
 
 Key = tuple[str | None, bytes]
 Read = Callable[[], bytes]
+Place = tuple[str | None, int, int | None]
 
 
 class Contents:
@@ -41,8 +42,18 @@ class Contents:
         """Note how a file that is in no tar is read."""
         self._whole[_key(entry)] = read
 
-    def blocks(self, entry: FileEntry) -> Iterator[bytes]:
-        """The bytes of a file in blocks of at most 1 MiB, holes as zeros.
+    def place(self, entry: FileEntry) -> Place | None:
+        """Where the bytes of a file lie, the same for all its hard links; None where that is not known."""
+        if entry.offset is not None:
+            return entry.member, entry.offset, entry.size
+        layer, name = self._layers.get(entry.member or ""), self._names.get(_key(entry))
+        if layer is None or name is None:
+            return None
+        member = layer.members[name]
+        return entry.member, member.offset, member.size
+
+    def blocks(self, entry: FileEntry, most: int = BLOCK) -> Iterator[bytes]:
+        """The bytes of a file in blocks of at most `most` bytes, holes as zeros.
 
         Raises `CryoscopeError`: `fs.no-contents`, `archive.truncated` where the archive ends before the
         file does, `limit.hole` past `limits.HASHED_HOLES` in the holes of all files that were read.
@@ -52,11 +63,11 @@ class Contents:
         whole = self._whole.get(_key(entry))
         if whole is not None:
             data = whole()
-            yield from (data[at : at + BLOCK] for at in range(0, len(data), BLOCK))
+            yield from (data[at : at + most] for at in range(0, len(data), most))
         else:
-            yield from self._of_member(entry)
+            yield from self._of_member(entry, most)
 
-    def _of_member(self, entry: FileEntry) -> Iterator[bytes]:
+    def _of_member(self, entry: FileEntry, most: int) -> Iterator[bytes]:
         layer, name = self.layer(entry.member or ""), self._names.get(_key(entry))
         if name is None:
             raise _nothing(entry)
@@ -64,7 +75,7 @@ class Contents:
         self._afford(entry, member)
         at = 0
         while at < member.size:
-            data = layer.read_at(name, at, min(BLOCK, member.size - at))
+            data = layer.read_at(name, at, min(most, member.size - at))
             if not data:
                 raise _cut(entry, at)
             yield data

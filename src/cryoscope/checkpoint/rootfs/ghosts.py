@@ -89,23 +89,30 @@ def entry_of_ghost(images: ImageSet, ghost: GhostFile, users: list[OpenIn]) -> F
         size=ghost.size if kind == "file" else None,
         uid=ghost.uid,
         gid=ghost.gid,
-        mtime_ns=_modified(head.message),
+        mtime_ns=time_of(head.message, "mtim"),
         link=ghost.target,
-        device=_device(head.message.rdev) if kind in DEVICES else None,
+        device=device_number(head.message.rdev) if kind in DEVICES else None,
         member=ghost.member,
         offset=there if kind == "file" else None,
         open_in=users,
     )
 
 
-def _device(number: int) -> str:
+def device_number(number: int) -> str:
+    """Major and minor number of a device as the kernel keeps them (include/linux/kdev_t.h): `8:1`."""
     return f"{number >> 20}:{number & 0xFFFFF}"
 
 
-def _modified(ghost: Any) -> int | None:
-    if not ghost.HasField("mtim"):
+def time_of(entry: Any, field: str) -> int | None:
+    """A time of a ghost file's image (`mtim`, `atim`) in Unix nanoseconds, exact to the microsecond.
+
+    The seconds are signed in the kernel and not in the image.
+    """
+    if not entry.HasField(field):
         return None
-    return int(ghost.mtim.tv_sec) * 1_000_000_000 + int(ghost.mtim.tv_usec) * 1000
+    time = getattr(entry, field)
+    seconds = time.tv_sec - (1 << 64) if time.tv_sec >> 63 else time.tv_sec
+    return int(seconds * 1_000_000 + time.tv_usec) * 1000
 
 
 def contents(images: ImageSet, name: str) -> bytes:

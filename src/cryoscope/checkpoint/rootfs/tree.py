@@ -11,7 +11,7 @@ import msgspec
 
 from cryoscope import limits
 from cryoscope.checkpoint.archive import Archive
-from cryoscope.checkpoint.rootfs.contents import Contents, Read
+from cryoscope.checkpoint.rootfs.contents import BLOCK, Contents, Place, Read
 from cryoscope.checkpoint.rootfs.deleted import deleted_in_list
 from cryoscope.checkpoint.rootfs.entries import emptied, entry_of, layer_entry, merged, together
 from cryoscope.checkpoint.rootfs.records import ORIGINS, FileEntry, OpenIn
@@ -49,7 +49,7 @@ class FileTree:
         self._around = around
         self._damaged = damaged
         self._contents = Contents(archive)
-        self._digests: dict[tuple[str | None, int | None, int | None], str | None] = {}
+        self._digests: dict[Place, str | None] = {}
 
     # --- what there is ----------------------------------------------------------------------
     @cached_property
@@ -117,7 +117,7 @@ class FileTree:
     def read(self, entry: FileEntry, limit: int) -> bytes:
         """The first `limit` bytes of a file; raises `CryoscopeError`."""
         found = bytearray()
-        for block in self.blocks(entry):
+        for block in self._contents.blocks(entry, max(1, min(limit, BLOCK))):
             found += block[: limit - len(found)]
             if len(found) >= limit:
                 break
@@ -138,10 +138,12 @@ class FileTree:
 
     def _digest(self, entry: FileEntry) -> str | None:
         """The digest of a file, of hard links once: a million of them can share a gigabyte."""
-        key = entry.member, entry.offset, entry.size
-        if entry.offset is None or key not in self._digests:
-            self._digests[key] = self._computed(entry)
-        return self._digests[key]
+        place = self._contents.place(entry)
+        if place is None:
+            return self._computed(entry)
+        if place not in self._digests:
+            self._digests[place] = self._computed(entry)
+        return self._digests[place]
 
     def _computed(self, entry: FileEntry) -> str | None:
         digest = hashlib.sha256()

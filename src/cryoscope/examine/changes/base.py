@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
+from cryoscope import limits
 from cryoscope.checkpoint.archive.member import NO_XATTRS
+from cryoscope.errors import LimitExceeded
 
 
 class BaseFile(NamedTuple):
@@ -24,6 +26,20 @@ class BaseFile(NamedTuple):
     link: str = ""
     device: str | None = None
     xattrs: Mapping[str, bytes] | None = NO_XATTRS
+
+
+class Holes:
+    """The holes of a base's files that are still read as zeros: a header can claim exabytes of them."""
+
+    def __init__(self) -> None:
+        self._left = limits.HASHED_HOLES
+
+    def take(self, name: str, size: int, stored: int) -> None:
+        """Count a file of which so many bytes are stored; raises `LimitExceeded` where it is too many."""
+        holes = max(0, size - stored)
+        if holes > self._left:
+            raise LimitExceeded(f"{name} has {size} bytes in the base, mostly holes", code="limit.hole")
+        self._left -= holes
 
 
 class Base(Protocol):

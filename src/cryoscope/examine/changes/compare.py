@@ -31,22 +31,50 @@ def compared(
     What the base has in a replaced folder is deleted, unless it is there again.  A file whose contents
     cannot be read, here or in the base, is named in `damaged` and called changed.
     """
+    gone = None if base is None else _Gone(tree, base, damaged)
     for entry in entries:
-        if base is None or entry.origin != "rootfs":
+        if base is None or gone is None or entry.origin != "rootfs":
             yield entry
             continue
         yield _compared(tree, entry, base, damaged)
         if entry.change == "replaced":
-            yield from _no_longer(tree, entry, base)
+            yield from gone.below(entry.raw_path)
 
 
-def _no_longer(tree: FileTree, entry: FileEntry, base: Base) -> Iterator[FileEntry]:
-    """What a replaced folder held in the image and holds no more."""
-    for path in sorted(islice(base.below(entry.raw_path), limits.FILES)):
-        before, gone = base.find(path), with_bytes("path", path)
-        there = tree.find(gone["path"])
+class _Gone:
+    """What replaced folders held in the image and hold no more: each file once, at most `limits.FILES`."""
+
+    def __init__(self, tree: FileTree, base: Base, damaged: list[Damaged]) -> None:
+        self._tree, self._base, self._damaged = tree, base, damaged
+        self._folders: set[bytes] = set()
+        self._seen: set[bytes] = set()
+
+    def below(self, folder: bytes) -> Iterator[FileEntry]:
+        """What is gone below one of them; nothing of one in a folder that was asked for before."""
+        room = limits.FILES - len(self._seen)
+        if room < 0 or any(above in self._folders for above in _above(folder)):
+            return
+        self._folders.add(folder)
+        found = list(islice((p for p in self._base.below(folder) if p not in self._seen), room + 1))
+        self._seen.update(found)
+        if len(found) > room:
+            problem = f"more than {limits.FILES} files were in replaced folders: the rest is left out"
+            self._damaged.append(Damaged("file system", problem, "limit.files"))
+        for path in sorted(found[:room]):
+            yield from self._deleted(path)
+
+    def _deleted(self, path: bytes) -> Iterator[FileEntry]:
+        before, named = self._base.find(path), with_bytes("path", path)
+        there = self._tree.find(named["path"])
         if before is not None and (there is None or there.origin != "rootfs"):
-            yield FileEntry(**gone, change="deleted", origin="rootfs", before=_before(before))
+            yield FileEntry(**named, change="deleted", origin="rootfs", before=_before(before))
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    """A path and the folders above it."""
+    while path:
+        yield path
+        path = path.rpartition(b"/")[0]
 
 
 def _compared(tree: FileTree, entry: FileEntry, base: Base, damaged: list[Damaged]) -> FileEntry:

@@ -12,18 +12,21 @@ from cryoscope import limits
 from cryoscope.checkpoint.archive.source import pread
 from cryoscope.checkpoint.rootfs.entries import DEVICES, KINDS
 from cryoscope.errors import ArchiveError, UsageError
-from cryoscope.examine.changes.base import BaseFile
+from cryoscope.examine.changes.base import BaseFile, Holes
 
 FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-BLOCK = 1 << 20
+BLOCK, SECTOR = 1 << 20, 512
 
 
 class FolderBase:
     """The folder `path`; raises `UsageError` if it is none.  Close it after use."""
 
+    _root = -1  # for `close`, which is called of one that could not be opened, too
+
     def __init__(self, path: str) -> None:
         self.name = path
+        self._holes = Holes()
         try:
             self._root = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
@@ -87,6 +90,8 @@ class FolderBase:
             shown = os.fsdecode(b"/".join([*folders, last]))
             raise ArchiveError(f"/{shown} cannot be read in the base: {error.strerror}") from None
         try:
+            status = os.fstat(descriptor)
+            self._holes.take(os.fsdecode(last), status.st_size, status.st_blocks * SECTOR)
             at = 0
             while data := pread(descriptor, at, BLOCK, self.name):
                 yield data

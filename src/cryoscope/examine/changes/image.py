@@ -6,16 +6,18 @@ is no image is taken as the one layer of it, which is what `podman export` write
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
+from itertools import islice, takewhile
 
 from cryoscope.checkpoint.archive import Archive, Member, open_archive
-from cryoscope.checkpoint.archive.member import normalise
+from cryoscope.checkpoint.archive.member import normalise, stored
 from cryoscope.checkpoint.archive.oci import candidates, is_image
 from cryoscope.checkpoint.archive.report import Report
 from cryoscope.checkpoint.rootfs.entries import DEVICES, OPAQUE, OWN, WHITEOUT
 from cryoscope.errors import ArchiveError, CryoscopeError, Damaged
-from cryoscope.examine.changes.base import BaseFile
+from cryoscope.examine.changes.base import BaseFile, Holes
 
 BLOCK = 1 << 20
 
@@ -32,6 +34,15 @@ class Layer:
                 self.hidden.add(f"{folder}/")
             elif last.startswith(WHITEOUT) and not last.startswith(OWN):
                 self.hidden.add(normalise(f"{folder}/{last.removeprefix(WHITEOUT)}"))
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return sorted(self.archive.members)
+
+    def below(self, start: str) -> Iterator[str]:
+        """The names that begin with `start`."""
+        names = islice(self._names, bisect_left(self._names, start), None)
+        return takewhile(lambda name: name.startswith(start), names)
 
     def hides(self, path: str) -> bool:
         """Whether a path of the layers below is gone: it, a folder above it, or all in such a folder."""
@@ -55,6 +66,7 @@ class ImageBase:
     def __init__(self, archive: Archive, layers: list[Archive]) -> None:
         self.name = archive.name
         self._archive = archive
+        self._holes = Holes()
         self._layers = [Layer(layer) for layer in reversed(layers)]
 
     def find(self, path: bytes) -> BaseFile | None:
@@ -63,7 +75,7 @@ class ImageBase:
         for layer in self._layers:
             member = layer.archive.members.get(name)
             if member is not None and not name.rpartition("/")[2].startswith(WHITEOUT):
-                return _file(layer.archive, member)
+                return _file(layer.archive, member, self._holes)
             if layer.hides(name):
                 return None
         return None
@@ -71,7 +83,7 @@ class ImageBase:
     def below(self, path: bytes) -> Iterator[bytes]:
         """The paths of all files below a folder that no layer above theirs hides."""
         start = normalise(path.decode("utf-8", "surrogateescape")) + "/"
-        names = (name for layer in self._layers for name in layer.archive.names(start))
+        names = (name for layer in self._layers for name in layer.below(start))
         for name in dict.fromkeys(names):
             found = b"/" + name.encode("utf-8", "surrogateescape")
             if not name.rpartition("/")[2].startswith(WHITEOUT) and self.find(found) is not None:
@@ -82,7 +94,7 @@ class ImageBase:
         self._archive.close()
 
 
-def _file(archive: Archive, member: Member) -> BaseFile:
+def _file(archive: Archive, member: Member, holes: Holes) -> BaseFile:
     kind = "file" if member.type in ("hardlink", "other") else member.type
     return BaseFile(
         type=kind,
@@ -91,14 +103,15 @@ def _file(archive: Archive, member: Member) -> BaseFile:
         uid=member.uid,
         gid=member.gid,
         mtime_ns=member.mtime_ns,
-        blocks=partial(_blocks, archive, member),
+        blocks=partial(_blocks, archive, member, holes),
         link=member.linkname if kind == "symlink" else "",
         device=f"{member.devmajor}:{member.devminor}" if kind in DEVICES else None,
         xattrs=member.xattrs,
     )
 
 
-def _blocks(archive: Archive, member: Member) -> Iterator[bytes]:
+def _blocks(archive: Archive, member: Member, holes: Holes) -> Iterator[bytes]:
+    holes.take(member.name, member.size, stored(member))
     at = 0
     while at < member.size:
         data = archive.read_at(member.name, at, BLOCK)

@@ -41,6 +41,7 @@ class Asked:
         self.damaged = damaged if damaged is not None else []
         self.progress = progress
         self.found = Collector()
+        self.signatures: dict[str, list[str]] = {}  # by digest
 
     @property
     def in_texts(self) -> list[str]:

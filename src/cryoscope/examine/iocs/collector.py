@@ -48,11 +48,6 @@ class Collector:
         if known is not None and CONFIDENCES.index(confidence) > CONFIDENCES.index(known.confidence):
             known.confidence, known.why = confidence, why
 
-    def confidence(self, kind: str, value: str) -> str | None:
-        """How sure a value is so far, None if it was not seen."""
-        known = self._found.get((kind, value))
-        return known.confidence if known else None
-
     def iocs(self) -> list[Ioc]:
         """The surest first, then by kind, how often it was seen, and value."""
         if self._left_out:

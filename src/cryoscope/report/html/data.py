@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from cryoscope import limits
-from cryoscope.report.html.shown import command, text
+from cryoscope.report.html.shown import command, owner, text
 from cryoscope.report.units import plural
 from cryoscope.report.views import endpoints, target
 
@@ -168,9 +168,16 @@ def _sockets(tables: Tables, sockets: Sequence[Any]) -> dict[str, Any]:
         "socket",
         what=(lambda held: endpoints(held.socket),),
         queued=lambda held: held.socket.recv_queue + held.socket.send_queue,
-        holders=(lambda held: [f"{one.pid}/{one.comm}:{one.fd}" for one in held.holders],),
-        pids=lambda held: sorted({one.pid for one in held.holders}),
+        holders=(holders_of,),
+        pids=lambda held: sorted({one.pid for one in held.holders})[: limits.REPORT_HOLDERS],
     )
+
+
+def holders_of(held: Any) -> list[str]:
+    """Who holds a socket, as far as a page names them."""
+    named = [f"{one.pid}/{one.comm}:{one.fd}" for one in held.holders[: limits.REPORT_HOLDERS]]
+    more = len(held.holders) - len(named)
+    return [*named, f"and {more} more"] if more else named
 
 
 def _memory(tables: Tables, processes: Iterable[Any], pids: set[int], page: int) -> dict[str, Any]:
@@ -235,7 +242,7 @@ def _files(tables: Tables, files: Sequence[Any]) -> dict[str, Any]:
         type=(lambda f: f.type,),
         mode=(lambda f: f.mode,),
         size=lambda f: f.size,
-        owner=(lambda f: None if f.uid is None else f"{f.uname or f.uid}:{f.gname or f.gid}",),
+        owner=(owner,),
         at=lambda f: None if f.mtime_ns is None else f.mtime_ns // 1000,
         link=(lambda f: f.link,),
         open=(lambda f: [f"{o.pid}/{o.comm}" for o in f.open_in],),

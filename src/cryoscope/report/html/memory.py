@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from cryoscope.report.html.shown import percent, plural, size, text
@@ -125,9 +125,3 @@ def hot_places(part: Any) -> Counter[int]:
     )
     found.update(owner.pid for hit in part.hits for owner in hit.processes)
     return found
-
-
-def legend(bars: Sequence[Bar]) -> list[str]:
-    """The kinds that any of the bars shows, in their order."""
-    there = {piece.kind for each in bars for piece in each.pieces}
-    return [kind for kind in KINDS if kind in there]

@@ -8,8 +8,10 @@ and those that lead nowhere are in the table only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
+from cryoscope import limits
 from cryoscope.report.html.shown import short, text
 
 MOST = 36
@@ -64,7 +66,7 @@ class Link(NamedTuple):
 def graph(sockets: Iterable[Any]) -> Graph:
     """The graph of all sockets; without boxes if there is nothing to draw."""
     sockets = list(sockets)
-    links = list(dict.fromkeys(_links(sockets)))
+    links = list(dict.fromkeys(islice(_links(sockets), limits.REPORT_LINKS)))
     order: list[list[str]] = [[], [], []]
     order[1] = sorted({link.process for link in links} | {k.other for k in links if k.side == 1}, key=_by_pid)
     rank = {name: number for number, name in enumerate(order[1])}
@@ -118,14 +120,18 @@ def _path(process: Node, other: Node) -> str:
 
 
 def _links(sockets: list[Any]) -> Iterator[Link]:
-    by_inode = {held.socket.inode: held for held in sockets if held.socket.family == "unix"}
+    by_inode = {held.socket.inode: _names(held) for held in sockets if held.socket.family == "unix"}
     for held in sockets:
-        socket = held.socket
-        for who in dict.fromkeys(f"{one.pid} {text(one.comm)}" for one in held.holders):
-            yield from _link(who, socket, by_inode)
+        for who in _names(held):
+            yield from _link(who, held.socket, by_inode)
 
 
-def _link(who: str, socket: Any, by_inode: dict[int, Any]) -> Iterator[Link]:
+def _names(held: Any) -> list[str]:
+    """The processes that hold a socket."""
+    return list(dict.fromkeys(f"{one.pid} {text(one.comm)}" for one in held.holders))
+
+
+def _link(who: str, socket: Any, by_inode: dict[int, list[str]]) -> Iterator[Link]:
     protocol = socket.protocol or socket.family
     if socket.listening and socket.local:
         yield Link(who, f"{protocol} {text(socket.local)}", 0, "listens", f"{who} listens on {socket.local}")
@@ -139,11 +145,13 @@ def _link(who: str, socket: Any, by_inode: dict[int, Any]) -> Iterator[Link]:
         yield Link(who, f"{protocol} {text(socket.remote)}", 2, "remote", title)
 
 
-def _unix(who: str, socket: Any, by_inode: dict[int, Any]) -> Iterator[Link]:
-    peer = by_inode.get(socket.peer or 0)
-    if peer is not None and peer.holders:
-        for other in dict.fromkeys(f"{one.pid} {text(one.comm)}" for one in peer.holders):
-            if _by_pid(other) > _by_pid(who):  # each pair is drawn once
-                yield Link(who, other, 1, "unix", f"{who} and {other}: unix socket")
+def _unix(who: str, socket: Any, by_inode: dict[int, list[str]]) -> Iterator[Link]:
+    """Links to all who hold the other end, the same from both ends: each pair is drawn once."""
+    peers = by_inode.get(socket.peer or 0)
+    if peers:
+        for other in peers:
+            if other != who:
+                one, two = sorted((who, other), key=_by_pid)
+                yield Link(one, two, 1, "unix", f"{one} and {two}: unix socket")
     elif socket.remote:
         yield Link(who, f"unix {text(socket.remote)}", 2, "unix", f"{who} to {socket.remote}")

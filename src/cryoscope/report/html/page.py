@@ -17,6 +17,7 @@ from typing import Any
 
 from cryoscope import limits
 from cryoscope.errors import CryoscopeError
+from cryoscope.report.findings import SEVERITIES
 from cryoscope.report.html import memory, shown
 from cryoscope.report.html.data import data_of
 from cryoscope.report.html.facts import (
@@ -31,11 +32,10 @@ from cryoscope.report.html.facts import (
 from cryoscope.report.html.network import graph
 from cryoscope.report.html.tree import rows
 from cryoscope.report.units import moment as iso
-from cryoscope.report.units import plural
+from cryoscope.report.units import plural, second
 from cryoscope.report.views import endpoints
 
 CURE = "pip install 'cryoscope[report]'"
-SEVERITIES = ("high", "medium", "low", "info")
 EARLY = "theme.js"
 """What runs before anything is drawn, so that a page does not flash in the wrong colours."""
 
@@ -111,13 +111,9 @@ def _lines(value: str) -> list[str]:
     return [shown.text(line) for line in value.splitlines()]
 
 
-def _owner(file: Any) -> str:
-    return "" if file.uid is None else f"{file.uname or file.uid}:{file.gname or file.gid}"
-
-
 FILTERS = {
     "size": lambda count: shown.size(count),
-    "moment": shown.moment,
+    "moment": second,
     "iso": iso,
     "plural": lambda count, noun: plural(count, noun).replace(str(count), f"{count:,}", 1),
     "grouped": lambda count: f"{count:,}",
@@ -125,7 +121,7 @@ FILTERS = {
     "sources": sources,
     "where": where,
     "endpoints": endpoints,
-    "owner": _owner,
+    "owner": lambda file: shown.owner(file) or "",
 }
 
 

@@ -8,16 +8,13 @@ ever shown as `textContent`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryoscope import limits
 from cryoscope.report.units import plural, size
 from cryoscope.text import escape
 
-__all__ = ["command", "moment", "percent", "plural", "short", "size", "text"]
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+__all__ = ["command", "owner", "percent", "plural", "short", "size", "text"]
 
 
 def text(value: Any) -> str:
@@ -39,12 +36,9 @@ def command(process: Any) -> str:
     return text(process.command)
 
 
-def moment(time_ns: int) -> str:
-    """A time in UTC to the second; years that no calendar has as they are."""
-    try:
-        return (EPOCH + timedelta(microseconds=time_ns // 1000)).strftime("%Y-%m-%d %H:%M:%SZ")
-    except (OverflowError, ValueError):
-        return f"{time_ns // 1_000_000_000} s"
+def owner(file: Any) -> str | None:
+    """User and group of a file, as names where the archive has them."""
+    return None if file.uid is None else f"{file.uname or file.uid}:{file.gname or file.gid}"
 
 
 def percent(part: float, whole: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from cryoscope.report.findings import SEVERITIES
 from cryoscope.report.html.shown import command, short, text
 
 DEEPEST = 24
@@ -12,8 +13,6 @@ DEEPEST = 24
 
 SHOWN = 300
 """Characters of a command line in its row; the page shows all of it when the row is chosen."""
-
-RANK = ("info", "low", "medium", "high")
 
 
 class Row(NamedTuple):
@@ -89,7 +88,7 @@ def _worst(findings: Sequence[Any]) -> dict[int, tuple[str, int]]:
     for finding in findings:
         for pid in {one.pid for one in finding.evidence if one.pid is not None}:
             severity, count = found.get(pid, ("info", 0))
-            found[pid] = (max(severity, finding.severity, key=RANK.index), count + 1)
+            found[pid] = (min(severity, finding.severity, key=SEVERITIES.index), count + 1)
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cryoscope.report.timeline.cells import safe
+from cryoscope.report.cells import cell
 
 COLUMNS = (
     "date",
@@ -52,7 +52,7 @@ def lines(parts: Sequence[Any], _notes: list[str]) -> Iterator[str]:
     yield ",".join(COLUMNS)
     for part in parts:
         for event in part.events:
-            yield ",".join(safe(cell).replace(",", " ") for cell in _cells(part, event))
+            yield ",".join(cell(value.replace(",", " ")) for value in _cells(part, event))
 
 
 def _cells(part: Any, event: Any) -> tuple[str, ...]:

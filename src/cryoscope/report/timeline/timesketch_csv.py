@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cryoscope.report.timeline.cells import row, safe
+from cryoscope.report.cells import cell, row
 from cryoscope.report.timeline.timesketch import MORE, records
 
 COLUMNS = (
@@ -35,4 +35,4 @@ def lines(parts: Sequence[Any], notes: list[str]) -> Iterator[str]:
 
 
 def _cell(column: str, value: Any) -> object:
-    return safe(value) if isinstance(value, str) and column not in OURS else value
+    return cell(value) if isinstance(value, str) and column not in OURS else value

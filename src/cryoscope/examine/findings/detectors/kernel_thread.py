@@ -11,6 +11,9 @@ from cryoscope.examine.findings.known.folders import base
 from cryoscope.examine.findings.known.kernel import bracketed, is_thread
 from cryoscope.examine.findings.scene import Scene
 
+CALLED = "writes its command line in brackets and runs"
+"""The command line itself is the text of the evidence, which can be masked and left out."""
+
 
 def look(scene: Scene) -> Iterator[Suspicion]:
     """Command lines in brackets, and names of the kernel's threads, of what has a program."""
@@ -23,12 +26,13 @@ def _judged(process: Process) -> Suspicion | None:
     first = (process.cmdline or [""])[0]
     name = bracketed(first)
     if name is not None and is_thread(name.rstrip(":")):
-        return Suspicion([of_process(process, f"calls itself {first} and runs")])
+        return Suspicion([of_process(process, CALLED)])
     if is_thread(process.comm) and base(process.exe or "") != process.comm:
         return Suspicion([of_process(process, f"is called {process.comm} and runs")])
     if name is not None and " " not in first.strip():
-        evidence = of_process(process, f"calls itself {first} and runs")
-        return Suspicion([evidence], "medium", "A process writes its command line in brackets")
+        return Suspicion(
+            [of_process(process, CALLED)], "medium", "A process writes its command line in brackets"
+        )
     return None
 
 

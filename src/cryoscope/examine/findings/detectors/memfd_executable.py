@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from cryoscope.checkpoint.memory import AddressSpace, Vma
@@ -10,14 +9,12 @@ from cryoscope.checkpoint.process import Process
 from cryoscope.errors import CryoscopeError
 from cryoscope.examine.findings.code import executable, touched
 from cryoscope.examine.findings.detector import Detector, Suspicion
+from cryoscope.examine.findings.elf import MAGIC
 from cryoscope.examine.findings.evidence import of_mapping, of_process
-from cryoscope.examine.findings.known.runtimes import MEMFDS, runtime_of
+from cryoscope.examine.findings.known.runtimes import CLONES, MEMFDS, runtime_of
 from cryoscope.examine.findings.scene import Scene
 
 MEMFD = "/memfd:"
-ELF = b"\x7fELF"
-RUNTIMES = re.compile(r"/memfd:runc_cloned:|/memfd:crun")
-"""Container runtimes that run a copy of themselves, so that the container cannot overwrite them."""
 
 
 def look(scene: Scene) -> Iterator[Suspicion]:
@@ -30,7 +27,7 @@ def look(scene: Scene) -> Iterator[Suspicion]:
 
 
 def _program(scene: Scene, process: Process) -> Suspicion:
-    runtime = RUNTIMES.match(process.exe or "")
+    runtime = CLONES.match(process.exe or "")
     evidence = [of_process(process, "runs a program out of a memfd")]
     for descriptor in scene.descriptors(process.pid):
         if descriptor.type == "memfd" and descriptor.target.partition(" ")[0] == process.exe:
@@ -62,7 +59,7 @@ def _is_elf(space: AddressSpace, code: Vma) -> bool:
     for vma in space.mappings:
         if vma.object_id is not None and vma.object_id == code.object_id and vma.offset == 0:
             try:
-                return space.read_known(vma.start, len(ELF)) == ELF
+                return space.read_known(vma.start, len(MAGIC)) == MAGIC
             except CryoscopeError:
                 return False
     return False

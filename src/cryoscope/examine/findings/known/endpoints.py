@@ -47,14 +47,21 @@ METADATA = {
 
 def endpoint(text: str | None) -> tuple[Address, int] | None:
     """Address and port of `address:port` as sockets have it; None for what is neither."""
-    host, colon, port = (text or "").rpartition(":")
+    host, _, port = (text or "").rpartition(":")
+    address = address_of(host)
     try:
-        found = ip_address(host.strip("[]"))
-        number = int(port)
+        return None if address is None else (address, int(port))
     except ValueError:
         return None
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return (mapped or found, number) if colon else None
+
+
+def address_of(host: str) -> Address | None:
+    """The address that a text is, in brackets or not, without its zone; of version 4 where it means one."""
+    try:
+        found = ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+    return (found.ipv4_mapped if isinstance(found, IPv6Address) else None) or found
 
 
 def public(address: Address) -> bool:

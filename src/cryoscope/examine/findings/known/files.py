@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from cryoscope.examine.findings.elf import MAGIC
+
 if TYPE_CHECKING:
     from cryoscope.checkpoint.rootfs import FileEntry
     from cryoscope.examine.findings.scene import Scene
@@ -36,7 +38,7 @@ def runnable(entry: FileEntry) -> bool:
 
 def program(head: bytes) -> str | None:
     """`ELF program` or `script` by the first bytes (elf(5), execve(2)); None for data."""
-    if head.startswith(b"\x7fELF"):
+    if head.startswith(MAGIC):
         return "ELF program"
     return "script" if head.startswith(b"#!") else None
 

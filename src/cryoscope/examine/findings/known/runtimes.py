@@ -52,6 +52,10 @@ MEMFDS = re.compile(
 """Names of memory files that runtimes map executable: .NET, QEMU, Erlang, libffi, browsers, Android."""
 
 
+CLONES = re.compile(r"/memfd:(?:runc_cloned:|crun)")
+"""Container runtimes that run a copy of themselves, so that the container cannot overwrite them."""
+
+
 def runtime_of(process: Process, space: AddressSpace | None) -> str | None:
     """What in a process makes code as its work, in words; None if nothing is known to."""
     if process.exe and not temporary(process.exe) and not process.exe_deleted:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from cryoscope import limits
 from cryoscope.errors import UsageError
+from cryoscope.examine.findings.known.endpoints import Address, address_of, endpoint
 from cryoscope.examine.findings.rules.expression import Budget, Expression
 from cryoscope.examine.findings.rules.fields import NUMBER, TEXT, TRUTH
 
@@ -15,7 +16,6 @@ Test = Callable[[Any, Budget], bool]
 """Whether one value passes; what it costs is taken from the budget."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Operator(NamedTuple):
@@ -73,16 +73,9 @@ def _network(text: str) -> Network:
 
 def address_in(text: str) -> Address | None:
     """The address of `10.0.0.1`, `10.0.0.1:80`, `[::1]:80` or `10.0.0.1/24`; None where there is none."""
-    host = text.partition("/")[0]
-    if host.startswith("["):
-        host = host[1:].partition("]")[0]
-    elif host.count(":") == 1:
-        host = host.partition(":")[0]
-    try:
-        found = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(found, "ipv4_mapped", None) or found
+    text = text.partition("/")[0]
+    alone, both = address_of(text), endpoint(text)
+    return both[0] if alone is None and both is not None else alone
 
 
 def _more(wanted: list[Any]) -> Test:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cryoscope.checkpoint.process import Socket
 from cryoscope.checkpoint.process.holders import HeldSocket
+from cryoscope.examine.findings.known.endpoints import endpoint
 from cryoscope.examine.indicators.kinds import ip
 from cryoscope.examine.iocs.asked import Asked
 from cryoscope.examine.iocs.records import Sighting
@@ -14,22 +14,14 @@ WHY = "a process was connected to it"
 def collect(asked: Asked) -> None:
     """Addresses that sockets of any process were connected to."""
     for held in asked.checkpoint.sockets:
-        address, port = _endpoint(held.socket)
-        found = ip(address.encode("ascii", "replace")) if address else None
-        if found is not None:
+        remote = endpoint(held.socket.remote) if held.socket.family.startswith("inet") else None
+        found = ip(str(remote[0]).encode("ascii")) if remote else None
+        if remote and found is not None:
             value = found.value.decode("ascii")
-            asked.value("ip", value, found.note, "medium", WHY, _sighting(held, port))
+            asked.value("ip", value, found.note, "medium", WHY, _sighting(held, remote[1]))
 
 
-def _endpoint(socket: Socket) -> tuple[str, int | None]:
-    """Address and port of the other end; that of an IPv6 address in brackets."""
-    if socket.remote is None or not socket.family.startswith("inet"):
-        return "", None
-    host, _, port = socket.remote.rpartition(":")
-    return host.strip("[]"), int(port) if port.isdecimal() else None
-
-
-def _sighting(held: HeldSocket, port: int | None) -> Sighting:
+def _sighting(held: HeldSocket, port: int) -> Sighting:
     socket = held.socket
     holder = held.holders[0] if held.holders else None
     return Sighting(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cryoscope.checkpoint.rootfs import GhostFile
+from cryoscope.checkpoint.rootfs.ghosts import time_of
 from cryoscope.examine.timeline.asked import Asked
 from cryoscope.examine.timeline.records import Event, Moment
 
@@ -25,8 +26,9 @@ def look(asked: Asked) -> Iterator[Event]:
         entry = images.first(ghost.member.rpartition("/")[2])
         holder = holders.get(ghost.path)
         for field, kind in TIMES:
-            if entry is not None and entry.HasField(field):
-                yield from _event(asked, ghost, kind, _moment(getattr(entry, field)), holder)
+            time = time_of(entry, field) if entry is not None else None
+            if time is not None:
+                yield from _event(asked, ghost, kind, Moment(time, "us"), holder)
 
 
 def _event(asked: Asked, ghost: GhostFile, kind: str, moment: Moment, holder: Any) -> list[Event]:
@@ -45,9 +47,3 @@ def _event(asked: Asked, ghost: GhostFile, kind: str, moment: Moment, holder: An
         uid=ghost.uid,
         gid=ghost.gid,
     )
-
-
-def _moment(time: Any) -> Moment:
-    """A timeval; its seconds are signed in the kernel and not in the image."""
-    seconds = time.tv_sec - (1 << 64) if time.tv_sec >> 63 else time.tv_sec
-    return Moment((seconds * 1_000_000 + time.tv_usec) * 1000, "us")

@@ -49,8 +49,8 @@ def _lines(asked: Asked, name: str) -> Iterator[Event]:
     size = asked.checkpoint.archive.members[name].size
     start = max(0, size - limits.TIMELINE_LOG)
     data = asked.checkpoint.archive.read_at(name, start, size - start)
-    lines = data.split(b"\n")
-    if start:
+    lines = data.rsplit(b"\n", limits.TIMELINE_TRIED)
+    if start or len(lines) > limits.TIMELINE_TRIED:
         asked.notes.append(f"the first {start + len(lines[0]) + 1} bytes of {name} are left out")
         lines = lines[1:]
     begun: dict[str, Line] = {}
@@ -62,7 +62,7 @@ def _lines(asked: Asked, name: str) -> Iterator[Event]:
             continue
         whole = begun.pop(piece.stream, piece)
         if whole is not piece:
-            whole = whole._replace(data=(whole.data + piece.data)[: limits.TIMELINE_LINE], part=piece.part)
+            whole = whole._replace(data=longer(whole.data, piece.data), part=piece.part)
         if whole.part:
             begun[whole.stream] = whole
         else:
@@ -71,6 +71,12 @@ def _lines(asked: Asked, name: str) -> Iterator[Event]:
         yield from _event(asked, rest, name)
     if odd:
         asked.notes.append(f"{odd} lines of {name} have no time")
+
+
+def longer(data: bytes, more: bytes) -> bytes:
+    """A line with one more piece; what is long enough is not copied again for each."""
+    room = limits.TIMELINE_LINE - len(data)
+    return data + more[:room] if room > 0 else data
 
 
 def _event(asked: Asked, line: Line, name: str) -> list[Event]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from cryoscope import limits
+from cryoscope.checkpoint.rootfs import FileEntry
+from cryoscope.errors import CryoscopeError, Damaged
 from cryoscope.examine.timeline.asked import Asked
 from cryoscope.examine.timeline.records import Event, Moment
 from cryoscope.text import readable
@@ -22,14 +24,28 @@ KINDS = {1: "run level changed", 2: "system booted", 6: "login awaited", 7: "log
 
 def look(asked: Asked) -> Iterator[Event]:
     """Each record that has a time."""
-    tree = asked.checkpoint.filesystem
-    for entry in tree.entries:
+    left, files = limits.TIMELINE_LOGS, 0
+    for entry in asked.checkpoint.filesystem.entries:
         name = entry.path.rpartition("/")[2]
         if name not in NAMES or not entry.has_contents:
             continue
-        data = tree.read(entry, limits.TIMELINE_LOG)
+        files += 1
+        if files > limits.TIMELINE_LOG_FILES or left <= 0:
+            asked.notes.append("logins among the changed files are left out: there are too many")
+            return
+        data = _data(asked, entry)
+        left -= len(data)
         for at in range(0, len(data) - RECORD.size + 1, RECORD.size):
             yield from _event(asked, RECORD.unpack_from(data, at), name, entry.path, entry.member)
+
+
+def _data(asked: Asked, entry: FileEntry) -> bytes:
+    """The beginning of a file; nothing of one that cannot be read, which is named."""
+    try:
+        return asked.checkpoint.filesystem.read(entry, limits.TIMELINE_LOG)
+    except CryoscopeError as error:
+        asked.damaged.append(Damaged(f"{entry.member}: {entry.path}", error.message, error.code))
+        return b""
 
 
 def _event(asked: Asked, record: tuple[Any, ...], name: str, path: str, member: str | None) -> list[Event]:

@@ -46,8 +46,8 @@ def look(asked: Asked) -> Iterator[Event]:
 
 def _in_file(asked: Asked, entry: FileEntry) -> Iterator[Event]:
     data, skipped = _end(asked, entry)
-    lines = data.split(b"\n")
-    if skipped:
+    lines = data.rsplit(b"\n", limits.TIMELINE_TRIED)
+    if skipped or len(lines) > limits.TIMELINE_TRIED:
         asked.notes.append(f"{entry.path}: the first {skipped + len(lines[0]) + 1} bytes are left out")
         lines = lines[1:]
     holder = entry.open_in[0] if entry.open_in else None
@@ -88,10 +88,12 @@ def timed(lines: list[bytes], known: Known) -> Iterator[tuple[bytes, Moment, For
     """The lines that have a time, with it; none if the first hundred have none."""
     formats, untimed = list(FORMATS), 0
     for line in lines:
+        if not line.strip():
+            continue
         start = line[:PLAIN].decode("latin-1")
         found = next(((form, moment) for form in formats if (moment := form.read(start, known))), None)
         if found is None:
-            untimed += bool(start.strip())
+            untimed += 1
             if untimed > FIRST_LINES:
                 return
             continue
