@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -85,6 +85,25 @@ def each(
             parts.append(part)
             damaged += damage(target, found)
     return parts, damaged, failures
+
+
+def each_until_stopped(
+    targets: Sequence[str],
+    read: Callable[[str], tuple[Any, list[Damaged]]],
+    skipped: Callable[[str], Part],
+) -> tuple[list[Part], list[DamagedIn], list[Failure]]:
+    """As `each`, until a part is not `complete`; of the targets behind it, what `skipped` gives."""
+    stopped = False
+
+    def unless_stopped(target: str) -> tuple[Part, list[Damaged]]:
+        nonlocal stopped
+        if stopped:
+            return skipped(target), []
+        part, damaged = read(target)
+        stopped = not part.complete
+        return part, damaged
+
+    return each(targets, unless_stopped)
 
 
 def answer(noun: str, parts: list[Part], damaged: list[DamagedIn], failures: list[Failure]) -> Answer:

@@ -23,7 +23,7 @@ from cryoscope.examine.findings import (
 from cryoscope.examine.findings.rules import Rule, with_rules
 from cryoscope.text import readable
 from cryoscope.workflows.documents import Part
-from cryoscope.workflows.examine import Answer, Asking, answer, each
+from cryoscope.workflows.examine import Answer, Asking, answer, each_until_stopped
 from cryoscope.workflows.masking import Masker
 from cryoscope.workflows.open import open_at
 
@@ -93,17 +93,14 @@ def list_detectors(detectors: Sequence[Detector | Rule] = DETECTORS) -> list[Det
 def findings_of(targets: Sequence[str], wanted: Wanted, asking: Asking) -> Answer:
     """The findings in each target; a scan that is interrupted ends with exit code 5 and what was found."""
     detectors = wanted.chosen()
-    stopped = False
 
     def read(target: str) -> tuple[FindingsPart, list[Damaged]]:
-        nonlocal stopped
-        if stopped:
-            return FindingsPart(archive=readable(target), findings=[], detectors=0, complete=False), []
-        part, damaged = _one(target, detectors, wanted, asking)
-        stopped = not part.complete
-        return part, damaged
+        return _one(target, detectors, wanted, asking)
 
-    found = answer("findings", *each(targets, read))
+    def skipped(target: str) -> FindingsPart:
+        return FindingsPart(archive=readable(target), findings=[], detectors=0, complete=False)
+
+    found = answer("findings", *each_until_stopped(targets, read, skipped))
     return msgspec.structs.replace(found, exit_code=_code(found, wanted))
 
 

@@ -15,7 +15,7 @@ from cryoscope.examine.iocs import CONFIDENCES, KINDS, Ioc, Sighting, find_iocs
 from cryoscope.examine.iocs.signature import LEAST
 from cryoscope.text import readable
 from cryoscope.workflows.documents import Part
-from cryoscope.workflows.examine import Answer, Asking, answer, each
+from cryoscope.workflows.examine import Answer, Asking, answer, each_until_stopped
 from cryoscope.workflows.findings import INCOMPLETE
 from cryoscope.workflows.masking import MASK, Masker
 from cryoscope.workflows.open import open_at
@@ -55,12 +55,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 def iocs_of(targets: Sequence[str], wanted: Wanted, asking: Asking) -> Answer:
     """The indicators in each target; an interrupted search ends with exit code 5 and what was found."""
-    stopped = False
+
+    def skipped(target: str) -> IocsPart:
+        return IocsPart(archive=readable(target), seen=wanted.now, iocs=[], complete=False)
 
     def read(target: str) -> tuple[IocsPart, list[Damaged]]:
-        nonlocal stopped
-        if stopped:
-            return IocsPart(archive=readable(target), seen=wanted.now, iocs=[], complete=False), []
         tap, progress = findings_scan(wanted.more.detectors), asking.progress(target)
         damaged: list[Damaged] = []
         with open_at(target, cache=asking.cache, keep=StackEnds(), progress=progress, tap=tap) as archive:
@@ -69,10 +68,10 @@ def iocs_of(targets: Sequence[str], wanted: Wanted, asking: Asking) -> Answer:
                 checkpoint, wanted.more.detectors, tap=tap, damaged=damaged, progress=progress
             )
             part = _part(target, checkpoint, found, wanted, asking.masker, damaged)
-            stopped = not part.complete
             return part, list(dict.fromkeys([*checkpoint.damaged, *damaged]))
 
-    answered = answer("iocs", *each(targets, read))
+    answered = answer("iocs", *each_until_stopped(targets, read, skipped))
+    stopped = any(not part.complete for part in answered.document.archives)
     return msgspec.structs.replace(answered, exit_code=INCOMPLETE) if stopped else answered
 
 

@@ -14,7 +14,7 @@ from cryoscope.examine.search import Hit, Pattern, SearchResult, StreamScan, Whe
 from cryoscope.examine.search.hits import IN_PAGES
 from cryoscope.text import readable
 from cryoscope.workflows.documents import Part
-from cryoscope.workflows.examine import Answer, Asking, answer, each
+from cryoscope.workflows.examine import Answer, Asking, answer, each_until_stopped
 from cryoscope.workflows.open import Progress, open_at
 
 INCOMPLETE, FOUND = 5, 10
@@ -52,18 +52,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 def search_all(targets: Sequence[str], asked: Asked, asking: Asking) -> Answer:
     """The hits in each target; a search that is interrupted ends with exit code 5 and what was found."""
-    stopped = False
 
     def read(target: str) -> tuple[SearchPart, list[Damaged]]:
-        nonlocal stopped
-        if stopped:
-            part = SearchPart(archive=readable(target), counts={}, complete=False)
-            return part, []
-        part, damaged = search_one(target, asked, asking)
-        stopped = not part.complete
-        return part, damaged
+        return search_one(target, asked, asking)
 
-    found = answer("search", *each(targets, read))
+    def skipped(target: str) -> SearchPart:
+        return SearchPart(archive=readable(target), counts={}, complete=False)
+
+    found = answer("search", *each_until_stopped(targets, read, skipped))
     return msgspec.structs.replace(found, exit_code=_code(found, asked))
 
 

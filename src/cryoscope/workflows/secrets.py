@@ -13,7 +13,7 @@ from cryoscope.errors import Damaged, UsageError
 from cryoscope.examine.secrets import BY_ID, CONFIDENCES, RULES, Finding, Rule, find_secrets, secret_scan
 from cryoscope.text import readable
 from cryoscope.workflows.documents import Part
-from cryoscope.workflows.examine import Answer, Asking, answer, each
+from cryoscope.workflows.examine import Answer, Asking, answer, each_until_stopped
 from cryoscope.workflows.masking import MASK, Masker, Revealing
 from cryoscope.workflows.open import open_at
 
@@ -66,17 +66,14 @@ def list_rules() -> list[RuleLine]:
 def secrets_of(targets: Sequence[str], wanted: Wanted, asking: Asking) -> Answer:
     """The secrets in each target; a scan that is interrupted ends with exit code 5 and what was found."""
     rules = wanted.chosen()
-    stopped = False
 
     def read(target: str) -> tuple[SecretsPart, list[Damaged]]:
-        nonlocal stopped
-        if stopped:
-            return SecretsPart(archive=readable(target), findings=[], complete=False), []
-        part, damaged = _one(target, rules, wanted, asking)
-        stopped = not part.complete
-        return part, damaged
+        return _one(target, rules, wanted, asking)
 
-    found = answer("secrets", *each(targets, read))
+    def skipped(target: str) -> SecretsPart:
+        return SecretsPart(archive=readable(target), findings=[], complete=False)
+
+    found = answer("secrets", *each_until_stopped(targets, read, skipped))
     return msgspec.structs.replace(found, exit_code=_code(found, wanted))
 
 
