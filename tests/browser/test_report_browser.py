@@ -212,14 +212,31 @@ def test_one_search_over_everything(words: str, group: str, then: str, kitchen: 
     window = visit(kitchen).page
     window.keyboard.press("/")
     window.keyboard.type(words)
-    window.wait_for_selector(f'#found [aria-label="{group}"] .hit')
-    window.locator(f'#found [aria-label="{group}"] .hit').first.click()
+    hit = window.locator(f'#found [aria-label="{group}"] .hit', has=window.locator("mark", has_text=words)).first
+    hit.click()
     assert not window.is_visible("#found")
     shown = window.evaluate(
         """() => [...document.querySelectorAll("#inspector, .list .active, #vmas-list .row")]
             .map(e => e.innerText).join(" ")"""
     )
     assert then in shown
+
+
+def test_a_hit_chosen_while_typing_closes_the_list_for_good(kitchen: Path, visit: Any) -> None:
+    window = visit(kitchen).page
+    window.keyboard.press("/")
+    window.keyboard.type("session")
+    window.wait_for_selector("#found .hit")
+    window.evaluate(
+        """() => {
+            const field = document.querySelector("#find");
+            field.value = "session-leader";
+            field.dispatchEvent(new Event("input"));
+            document.querySelector("#found .hit").click();
+        }"""
+    )
+    window.wait_for_timeout(400)
+    assert not window.is_visible("#found")
 
 
 def test_search_by_keyboard_alone(kitchen: Path, visit: Any) -> None:

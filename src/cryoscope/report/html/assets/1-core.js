@@ -55,7 +55,9 @@ function link(pid, text) {
 /** Calls `act` when nothing has happened for a moment. */
 function calmly(act, pause = 120) {
   let waiting;
-  return (...given) => { clearTimeout(waiting); waiting = setTimeout(() => act(...given), pause); };
+  const calm = (...given) => { calm.cancel(); waiting = setTimeout(() => act(...given), pause); };
+  calm.cancel = () => clearTimeout(waiting);
+  return calm;
 }
 
 function show(target) {

@@ -53,6 +53,8 @@ function mappedFiles(matches) {
   return [...found.values()];
 }
 
+const lookSoon = calmly(look);
+
 function look() {
   const words = field.value.trim().toLowerCase();
   picked = -1;
@@ -90,7 +92,9 @@ function option(text, words, act) {
   return made;
 }
 
+// Closed for good: a look still waiting for a pause in the typing would open it again.
 function open(yes) {
+  lookSoon.cancel();
   results.hidden = !yes;
   field.setAttribute("aria-expanded", String(yes));
 }
@@ -105,7 +109,7 @@ function pick(by) {
   field.setAttribute("aria-activedescendant", offered[picked].id);
 }
 
-field.addEventListener("input", calmly(look));
+field.addEventListener("input", lookSoon);
 field.addEventListener("focus", () => { if (field.value.trim().length > 1) open(true); });
 field.addEventListener("blur", () => open(false));
 field.addEventListener("keydown", (event) => {
