@@ -212,7 +212,9 @@ def test_one_search_over_everything(words: str, group: str, then: str, kitchen: 
     window = visit(kitchen).page
     window.keyboard.press("/")
     window.keyboard.type(words)
-    hit = window.locator(f'#found [aria-label="{group}"] .hit', has=window.locator("mark", has_text=words)).first
+    hit = window.locator(
+        f'#found [aria-label="{group}"] .hit', has=window.locator("mark", has_text=words)
+    ).first
     hit.click()
     assert not window.is_visible("#found")
     shown = window.evaluate(
