@@ -1,0 +1,120 @@
+"""The machine of an engine, as it is seen from here: this one, or the one of another process.
+
+An agent in a pod that shares the node's process ids sees the node through its first process: its files
+below /proc/1/root, its programs through nsenter(1).  So does a test of real engines in a node of its own.
+Paths that go into an engine's API are those of the engine's machine; paths that this process opens go through
+`Host.path`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+
+from cryoscope.errors import CryoscopeError
+
+SPACES = ("--mount", "--pid", "--ipc", "--uts", "--net", "--cgroup", "--root")
+"""What nsenter(1) enters of the process that shows the host."""
+SCRATCH = "/var/lib/cryoscope"
+"""Where files lie on the host while an engine reads or writes them; 0700."""
+NS_GET_PARENT = 0xB702
+"""The request of ioctl_ns(2) for the namespace above."""
+
+
+class HostError(CryoscopeError):
+    default_code = "host"
+
+
+class Host:
+    """A machine with engines.
+
+    `process` is a process on it, as numbered here, through which it is seen; None for this machine.
+    """
+
+    def __init__(self, process: int | None = None) -> None:
+        if process is not None and not os.path.isdir(f"/proc/{process}/root"):
+            raise HostError(
+                f"the host cannot be seen through process {process}",
+                hint="name a process of the host that exists, and be root",
+                code="host.process",
+            )
+        self.process = process
+
+    @property
+    def here(self) -> bool:
+        """Whether this process sees the same files."""
+        return self.process is None
+
+    @property
+    def root(self) -> str:
+        """The host's root folder as this process sees it."""
+        return "/" if self.process is None else f"/proc/{self.process}/root"
+
+    def path(self, inside: str) -> str:
+        """Where a path of the host is for this process; not for paths that a stranger wrote."""
+        return inside if self.here else self.root + "/" + inside.lstrip("/")
+
+    def inside(self, path: str) -> str | None:
+        """How the host names a file of this process; None if it does not see it."""
+        path = os.path.abspath(path)
+        if self.here:
+            return path
+        prefix = self.root + "/"
+        return "/" + path.removeprefix(prefix) if path.startswith(prefix) else None
+
+    def argv(self, command: Sequence[str]) -> list[str]:
+        """What this process runs so that `command` runs on the host."""
+        if self.here:
+            return [*command]
+        return ["nsenter", f"--target={self.process}", *SPACES, "--", *command]
+
+    def pid(self, inside: int) -> int | None:
+        """The number by which this process knows the host's process `inside`; None if it does not see it."""
+        if self.here:
+            return inside
+        at = len(_numbers(self.process or 1)) - 1
+        space = os.stat(f"/proc/{self.process}/ns/pid").st_ino
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+            numbers = _numbers(pid)
+            if len(numbers) > at and numbers[at] == inside and _is_within(pid, space):
+                return pid
+        return None
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[str]:
+        """A new folder on the host for root alone, by its name there; it is taken away at the end."""
+        base = self.path(SCRATCH)
+        os.makedirs(base, mode=0o700, exist_ok=True)
+        folder = tempfile.mkdtemp(prefix="scratch-", dir=base)
+        try:
+            yield folder if self.here else SCRATCH + "/" + os.path.basename(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _numbers(pid: int) -> list[int]:
+    """A process's numbers, from this pid namespace to its own (proc(5), NSpid); none if it is gone."""
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            line = next((line for line in status if line.startswith("NSpid:")), "")
+    except OSError:
+        return []
+    return [int(number) for number in line.split()[1:]]
+
+
+def _is_within(pid: int, space: int) -> bool:
+    """Whether a process's pid namespace is `space` (an inode) or one below it."""
+    try:
+        at = os.open(f"/proc/{pid}/ns/pid", os.O_RDONLY)
+        while os.fstat(at).st_ino != space:
+            above = fcntl.ioctl(at, NS_GET_PARENT)
+            os.close(at)
+            at = above
+    except OSError:
+        return False
+    os.close(at)
+    return True

@@ -1,0 +1,1 @@
+"""Doubles of engines for tests, yours too: they answer as the recorded ones did."""
