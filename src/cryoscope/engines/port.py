@@ -55,7 +55,7 @@ class EngineHung(EngineError):
     default_code = "engine.hung"
 
 
-class Concern(Record):
+class Concern(Record, frozen=True, kw_only=True):
     """What stands against a capture or restore; `weight` is HARD, SOFT or NOTE."""
 
     code: str
@@ -76,7 +76,7 @@ class PreflightRefused(Refused):
         self.concerns = [*concerns]
 
 
-class Ability(Record):
+class Ability(Record, frozen=True, kw_only=True):
     """Whether something can be done, and if not, why not and what to do about it."""
 
     can: bool
@@ -84,7 +84,7 @@ class Ability(Record):
     cure: str = ""
 
 
-class Check(Record):
+class Check(Record, frozen=True, kw_only=True):
     """One thing that `doctor` looked at; `state` is "ok", "warn" or "fail"."""
 
     code: str
@@ -93,7 +93,7 @@ class Check(Record):
     cure: str = ""
 
 
-class Probe(Record):
+class Probe(Record, frozen=True, kw_only=True):
     """An engine that was found, and what it can do here."""
 
     engine: str
@@ -105,7 +105,7 @@ class Probe(Record):
     checks: list[Check] = []
 
 
-class Container(Record):
+class Container(Record, frozen=True, kw_only=True):
     """A container as its engine lists it.
 
     `target` is the URL that captures it, `pid` is as the engine's host counts, `state` is "created",
@@ -126,7 +126,7 @@ class Container(Record):
     restore: Ability
 
 
-class CaptureOptions(Record):
+class CaptureOptions(Record, frozen=True, kw_only=True):
     """How to capture.  What an engine has no words for it says in `concerns`, and refuses if it must."""
 
     stop: bool = False
@@ -141,7 +141,7 @@ class CaptureOptions(Record):
     fetch: str = "local"
 
 
-class Captured(Record):
+class Captured(Record, frozen=True, kw_only=True):
     """What an engine did.
 
     `seconds` are the engine's own, `location` is where the engine's own copy lies on its host (None if it
@@ -172,7 +172,7 @@ class Sink(Protocol):
         """A path on `host` that an engine writes the archive to itself; hashed while it grows."""
 
 
-class RestoreOptions(Record):
+class RestoreOptions(Record, frozen=True, kw_only=True):
     """How to restore: `live` leaves the sandbox; `memory` (bytes), `processes` and `cpus` bound a sandbox."""
 
     name: str
@@ -190,7 +190,7 @@ class RestoreOptions(Record):
     timeout: float = 120.0
 
 
-class Restored(Record):
+class Restored(Record, frozen=True, kw_only=True):
     """A container that goes on: `pid` as the engine's host counts; `sandbox` says what it is kept from."""
 
     engine: str
@@ -209,7 +209,7 @@ Edit = Callable[[bytes], bytes]
 """A change of one member of an archive: its bytes, the new ones."""
 
 
-class Edits(Record):
+class Edits(Record, frozen=True, kw_only=True):
     """What an engine needs changed in the copy that it gets.
 
     `change` has edits of members by name, `drop` members to leave out, `add` new members with their bytes.

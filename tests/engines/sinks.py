@@ -1,0 +1,32 @@
+"""A sink for tests of engines: a file, and the digest of what went in."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryoscope.engines.host import Host
+
+
+class FileSink:
+    """Writes into `path`; what an engine writes itself is copied from a folder on its host."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self.digest = hashlib.sha256()
+        path.touch(0o600)
+
+    def write(self, block: bytes | memoryview) -> None:
+        self.digest.update(block)
+        with open(self.path, "ab") as out:
+            out.write(block)
+
+    @contextlib.contextmanager
+    def lend(self, host: Host) -> Iterator[str]:
+        with host.scratch() as folder:
+            yield folder + "/archive.tar"
+            with open(host.path(folder + "/archive.tar"), "rb") as made:
+                while block := made.read(1 << 20):
+                    self.write(block)
