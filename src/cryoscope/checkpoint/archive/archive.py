@@ -86,7 +86,8 @@ class Archive:
     `tar+bzip2`, `folder`, `oci-layout`, `oci-archive`, `size` its bytes as stored (None: a pipe).
     `members` are in archive order; of several with one name the last is there, and `damaged`
     says so, as it names everything else that could not be read.  `annotations` are those of an
-    OCI index and manifest, else empty.
+    OCI index and manifest, else empty.  `ended` is false for a plain tar that lacks one of the two zero
+    blocks at its end: everything is there, but whoever wrote it was not done.
 
     An archive owns its source: closing it closes that too.
     """
@@ -100,6 +101,7 @@ class Archive:
         self.nesting = nesting
         self.fingerprint: Callable[[], str | None] = lambda: None
         self.annotations: Mapping[str, str] = {}
+        self.ended = True
         self._members: dict[str, Member] = {}
         self._contents = contents
         self._report = report

@@ -70,6 +70,7 @@ class Opener:
         archive.fingerprint = source.fingerprint
         with _to_the_end(archive):
             archive.add_all(walker)
+        archive.ended = walker.ended
         _demand(archive, walker, head)
         return archive
 

@@ -30,11 +30,13 @@ class Walker:
     """Members of a tar in their order, and in `report` what is wrong with it.
 
     `is_tar` turns true at the first header, or at zero blocks that end an empty archive; while it
-    is false after a walk, these bytes are no tar at all, and `head` is how they begin.
+    is false after a walk, these bytes are no tar at all, and `head` is how they begin.  `ended` says whether
+    both zero blocks of the end marker were there.
     """
 
     def __init__(self, tape: Tape, report: Report) -> None:
         self.is_tar = False
+        self.ended = False
         self.head = b""
         self._tape = tape
         self._report = report
@@ -111,6 +113,7 @@ class Walker:
     def _behind_the_end(self, position: int) -> None:
         """Look behind the first zero block for what is not padding, within limits.TRAILING."""
         limit = position + limits.TRAILING
+        self.ended = self._tape.read(position, BLOCK) == ZEROS
         while position < limit and (chunk := self._tape.read(position, STRETCH // 16)):
             if chunk.count(0) != len(chunk):
                 first = position + len(chunk) - len(chunk.lstrip(b"\0"))

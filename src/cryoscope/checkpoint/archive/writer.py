@@ -21,7 +21,10 @@ RECORD = 20 * BLOCK
 
 COPY = 1 << 20
 SECOND = 1_000_000_000
-FILE, SYMLINK, FOLDER, EXTENDED = b"0", b"2", b"5", b"x"
+FILE, HARDLINK, SYMLINK, FOLDER, EXTENDED = b"0", b"1", b"2", b"5", b"x"
+NODES = {"chardev": b"3", "blockdev": b"4", "fifo": b"6"}
+ROOT = "."
+"""The name of a folder that is the root of the tree."""
 
 
 class TarWriter:
@@ -81,6 +84,27 @@ class TarWriter:
         """Write a symbolic link to `target`, which is kept as it is."""
         self._header(SYMLINK, name, 0, mode, (uid, gid), mtime_ns, target=target)
 
+    def add_hardlink(
+        self, name: str, target: str, *, mode: int = 0o644, uid: int = 0, gid: int = 0, mtime_ns: int = 0
+    ) -> None:
+        """Write another name of the member `target`."""
+        self._header(HARDLINK, name, 0, mode, (uid, gid), mtime_ns, target=target)
+
+    def add_node(
+        self,
+        name: str,
+        kind: str,
+        device: tuple[int, int] = (0, 0),
+        *,
+        mode: int = 0o644,
+        uid: int = 0,
+        gid: int = 0,
+        mtime_ns: int = 0,
+        xattrs: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Write a fifo or device, by the names of `Member.type`."""
+        self._header(NODES[kind], name, 0, mode, (uid, gid), mtime_ns, xattrs=xattrs, device=device)
+
     def close(self) -> None:
         """End the archive: two blocks of zeros and padding."""
         if not self._closed:
@@ -120,9 +144,10 @@ class TarWriter:
         *,
         target: str = "",
         xattrs: Mapping[str, bytes] | None = None,
+        device: tuple[int, int] = (0, 0),
     ) -> None:
         """A header, with an extended one in front for what does not fit into it."""
-        path = _path(name) + (b"/" if kind == FOLDER else b"")
+        path = b"./" if kind == FOLDER and name == ROOT else _path(name) + (b"/" if kind == FOLDER else b"")
         link = _encode(target)
         records: dict[str, bytes] = {}
         place = _split(path)
@@ -135,7 +160,7 @@ class TarWriter:
             records[XATTR + key] = (xattrs or {})[key]
         if records:
             self._extended(records)
-        self._write(_block(kind, place, mode, numbers, link))
+        self._write(_block(kind, place, mode, numbers, link, device))
 
     def _extended(self, records: Mapping[str, bytes]) -> None:
         data = b"".join(_record(_encode(key), value) for key, value in records.items())
@@ -201,9 +226,14 @@ def _record(key: bytes, value: bytes) -> bytes:
 
 
 def _block(
-    kind: bytes, place: tuple[bytes, bytes], mode: int, numbers: tuple[int, int, int, int], link: bytes
+    kind: bytes,
+    place: tuple[bytes, bytes],
+    mode: int,
+    numbers: tuple[int, int, int, int],
+    link: bytes,
+    device: tuple[int, int] = (0, 0),
 ) -> bytes:
-    """A ustar header block; the numbers are uid, gid, size and time."""
+    """A ustar header block; the numbers are uid, gid, size and time, those of a device major and minor."""
     uid, gid, size, mtime = numbers
     head = b"%b%07o\0%07o\0%07o\0%011o\0%011o\0" % (
         place[1].ljust(100, b"\0"),
@@ -214,6 +244,12 @@ def _block(
         mtime,
     )
     tail = b"%b%bustar\00000" % (kind, link.ljust(100, b"\0"))
-    tail = tail.ljust(173, b"\0") + b"0000000\0" * 2 + place[0].ljust(155, b"\0")
+    tail = tail.ljust(173, b"\0") + _device(device) + place[0].ljust(155, b"\0")
     block = (head + b" " * 8 + tail).ljust(BLOCK, b"\0")
     return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+
+
+def _device(numbers: tuple[int, int]) -> bytes:
+    if not all(0 <= number < 8**7 for number in numbers):
+        raise ArchiveError(f"a device {numbers[0]}:{numbers[1]} does not fit in a tar", code="archive.device")
+    return b"%07o\0%07o\0" % numbers
