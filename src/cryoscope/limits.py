@@ -134,6 +134,9 @@ LOG = 4 * MIB
 DUMP_LOG = 16 * MIB
 """CRIU's dump.log looked through for versions and problems: 0.1 MB at -v2, 10 MB at -v4 with 1000 tasks."""
 
+COMPLETE_UNPACKED = 16 * MIB
+"""A compressed layer up to this size is unpacked to see whether it ends: a tenth of a second at most."""
+
 # --- changed files --------------------------------------------------------------------------
 FILES = 250_000
 """Changed files of one checkpoint, 1 KB each: the largest layer seen had 60,000."""
@@ -443,3 +446,118 @@ HASHED_MEMFD = 1 * GIB
 
 HASHED_MEMFDS = 8 * GIB
 """Bytes of all memfds with programs that are hashed: pages that were not written cost an archive nothing."""
+
+# --- engines: CRIU's logs and images ----------------------------------------------------------
+CRIU_LOG = 4 * MIB
+"""The end of a log of CRIU that is searched for its cause: that of 1000 processes has 10 MB."""
+
+CRIU_LOG_LINE = 2000
+"""One line of it: CRIU's own buffer is 2048 bytes (criu/log.c)."""
+
+# --- Kubernetes -------------------------------------------------------------------------------
+KUBECONFIG = 4 * MIB
+"""One kubeconfig, or a plugin's answer: with the certificates of a hundred clusters it has 600 KiB."""
+
+KUBE_TOKEN = 64 * KIB
+"""A bearer token: a service account's has 1 KiB, one with many groups 8 KiB."""
+
+KUBE_ANSWER = 64 * MIB
+"""One answer of the API server: 250 of the largest objects that etcd takes (1.5 MiB) never come at once."""
+
+KUBE_PAGE = 250
+"""Objects a page, as kubectl has half of it: a page stays below 10 MiB."""
+
+KUBE_OBJECTS = 200_000
+"""Pods or nodes read of one cluster: Kubernetes is tested to 150,000 pods."""
+
+KUBE_FRAME, KUBE_FRAMES = 256 * KIB, 64
+"""A message of a stream from a container (the kubelet sends up to 32 KiB) and how many may wait: 16 MiB."""
+
+KUBE_ERRORS = 64 * KIB
+"""What is kept of a command's standard error."""
+
+KUBELET_ANSWER = 256 * KIB
+"""An answer of a kubelet to a checkpoint: a path, or up to 5 KiB of a runtime's log."""
+
+# --- vetting ----------------------------------------------------------------------------------
+VETTING_CLAIMS = 50
+"""Claims of one kind that are told one by one: a tar can have a million entries that lead outside."""
+
+VETTING_ENTRIES = 1_000_000
+"""Entries of the tars in one archive that are judged, 120 bytes each: the largest layer seen had 60,000."""
+
+VETTING_INNER = 64 * GIB
+"""Bytes of one file in a tar of the archive that are copied: a sparse one can claim exabytes of zeros."""
+
+# --- engines: Docker --------------------------------------------------------------------------
+ENGINE_ANSWER = 64 * KIB
+"""What is read of an answer that says why not: dockerd quotes at most a few lines of a runtime."""
+
+DOCKER_ENTRIES = 1_000_000
+"""Changed files of one container, and files of one volume: 200 bytes each in the list of changes."""
+
+DOCKER_LOG_LINE = 64 * KIB
+"""One piece of a container's log: docker cuts lines at 16 KiB."""
+
+CRIU_ANSWER = 1 * MIB
+"""What a question to criu may answer: `criu check --all` prints a few kilobytes."""
+
+HOST_DESCRIPTORS = 100_000
+"""Descriptors of one process that are looked at before a dump: a second's work."""
+
+HOST_SOCKETS = 64 * MIB
+"""One table of /proc/net: 400,000 connections."""
+
+OPEN_FILE = 64 * MIB
+"""A file that a dumped process has open for writing, saved beside its images while it stands still."""
+
+OPEN_FILES = 256 * MIB
+"""All of them: the process stands still while they are copied, for a second at most."""
+
+# --- the container runtime interface ----------------------------------------------------------
+CRI_ANSWER = 16 * MIB
+"""One answer of a runtime: what a kubelet takes; a verbose status with its spec has 100 KiB."""
+
+CRI_ERROR = 256 * KIB
+"""What a runtime says of a failure: CRI-O quotes 4 KiB of CRIU's log."""
+
+CRI_CONTAINERS = 100_000
+"""Containers of one runtime: a node has a few hundred, those that ended included."""
+
+CRI_MOUNTS = 1000
+"""Mounts that are declared for one container: a pod with every kind of volume has thirty."""
+
+CRIO_FILES, CRIO_FILE = 100, 1 * MIB
+"""Files of CRI-O's settings and what is read of each: real ones are a few KiB."""
+
+NETWORK_LINKS = 1000
+"""Links of one network namespace: a pod has two or three."""
+
+# --- Podman -----------------------------------------------------------------------------------
+PODMAN_ANSWER = 64 * MIB
+"""One answer of a service: 10,000 containers listed take 20 MiB."""
+
+PODMAN_ERROR = 64 * KIB
+"""An error's body: a line of the runtime's, 1 KiB."""
+
+PODMAN_CONTAINERS = 100_000
+"""Containers listed: libpod's locks end at 2048 unless somebody asks for more."""
+
+SANDBOX_LOG = 64 * MIB
+"""What a sandbox may print before its log begins anew: what goes on in it is not trusted with a disk."""
+
+SANDBOX_SHM = 1 * GIB
+"""The size of /dev/shm in a sandbox at most; its pages count against the sandbox's memory."""
+
+# --- running containers -----------------------------------------------------------------------
+LIVE_DESCRIPTORS = 100_000
+"""Open descriptors of one running process that are looked at: `nofile` is under that nearly everywhere."""
+
+LIVE_FILE = 16 * MIB
+"""One file of /proc: /proc/net/tcp has 150 bytes a socket."""
+
+OPEN_FILE_COUNT = 10_000
+"""Files that go back into a sandbox: more than a process may have open by default."""
+
+COMPANION = 256 * GIB
+"""One file saved next to an archive: images have some GiB; a hostile engine would send for ever."""

@@ -212,18 +212,27 @@ Edit = Callable[[bytes], bytes]
 class Edits(Record, frozen=True, kw_only=True):
     """What an engine needs changed in the copy that it gets.
 
-    `change` has edits of members by name, `drop` members to leave out, `add` new members with their bytes.
+    `change` has edits of members by name, `drop` members to leave out, `add` new members with their bytes;
+    `keep` has tests of the entries of a tar in the archive, by its member: one that any of them is false of
+    is left out.  `before` has bytes that go in front of a member's own (after its other edits), `rename` new
+    names of members; both may be of any size in the archive and are not read whole.
     """
 
     change: dict[str, list[Any]] = {}
     drop: list[str] = []
     add: dict[str, bytes] = {}
+    keep: dict[str, list[Any]] = {}
+    before: dict[str, bytes] = {}
+    rename: dict[str, str] = {}
 
 
 class Engine(Protocol):
     """An engine that was found; its methods raise `EngineError`s with a stable code and a cure."""
 
     name: str
+
+    def close(self) -> None:
+        """Give back its connections; it can be asked again after that."""
 
     def probe(self) -> Probe:
         """What it is and can do here; never raises for an engine that does not answer, but says so."""
@@ -257,7 +266,7 @@ class Reach(msgspec.Struct, kw_only=True):
     """How engines are reached: through which host, and what the user said of addresses and credentials.
 
     `endpoint` is a socket or address that replaces the usual one; the rest is for Kubernetes, as kubectl has
-    it; `say` tells the user a line.
+    it, with `reader_…` for the pod that collects an archive (engines/collect); `say` tells the user a line.
     """
 
     host: Host
@@ -270,6 +279,9 @@ class Reach(msgspec.Struct, kw_only=True):
     key: str | None = None
     authority: str | None = None
     insecure: bool = False
+    reader_namespace: str = "cryoscope"
+    reader_image: str | None = None
+    reader_token_file: str | None = None
     say: Callable[[str], None] = lambda _line: None
 
 

@@ -1,0 +1,61 @@
+"""The checks, one class of claims a file; a new one is a file and a line in `CHECKS`."""
+
+from cryoscope.engines.vetting.checks import (
+    bind_mounts,
+    capabilities,
+    cgroups,
+    credentials,
+    damage,
+    deleted_files,
+    devices,
+    docker_settings,
+    documents,
+    hooks,
+    image_reference,
+    labels,
+    lsm,
+    members,
+    mounts,
+    namespaces,
+    network_rules,
+    open_files,
+    paths,
+    podman_config,
+    processes,
+    restored_mounts,
+    seccomp,
+    sockets,
+    trees,
+)
+from cryoscope.engines.vetting.checks.check import Check
+
+CHECKS: tuple[Check, ...] = (
+    members.CHECK,
+    documents.CHECK,
+    trees.CHECK,
+    deleted_files.CHECK,
+    bind_mounts.CHECK,
+    mounts.CHECK,
+    labels.CHECK,
+    image_reference.CHECK,
+    hooks.CHECK,
+    capabilities.CHECK,
+    paths.CHECK,
+    devices.CHECK,
+    namespaces.CHECK,
+    podman_config.CHECK,
+    docker_settings.CHECK,
+    credentials.CHECK,
+    seccomp.CHECK,
+    lsm.CHECK,
+    processes.CHECK,
+    restored_mounts.CHECK,
+    cgroups.CHECK,
+    open_files.CHECK,
+    sockets.CHECK,
+    network_rules.CHECK,
+    damage.CHECK,
+)
+"""In the order in which they are asked: the archive itself, what the engine wrote, what CRIU wrote."""
+
+__all__ = ["CHECKS", "Check"]
