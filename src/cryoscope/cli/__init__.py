@@ -21,6 +21,11 @@ from cryoscope import __version__  # noqa: E402
 from cryoscope.errors import Incomplete  # noqa: E402
 
 COMMANDS = {
+    "targets": "What can be captured here: every engine's containers.",
+    "capture": "Take a checkpoint of a running container, on any engine.",
+    "restore": "Let a checkpoint go on, in a sandbox unless --live.",
+    "doctor": "What works here for capture and restore, what does not, and the cure.",
+    "compare": "What changed in a running container since its checkpoint.",
     "show": "What each checkpoint is: container, image, engine, sizes.",
     "list": "The checkpoints in a folder (default: the kubelet's).",
     "inspect": "Everything in a checkpoint as a tree: processes, files, sockets, metadata.",
@@ -111,12 +116,17 @@ def cryoscope() -> None:
 
 
 def main() -> None:
-    """Run the command line; every error ends as one line of what happened and one of what to do."""
+    """Run the command line."""
+    run(cryoscope, "cryoscope")
+
+
+def run(group: click.Group, program: str) -> None:
+    """Run a group; every error ends as one line of what happened and one of what to do."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = cryoscope.main(standalone_mode=False, prog_name="cryoscope")
+        code = group.main(standalone_mode=False, prog_name=program)
         sys.stdout.flush()
     except BrokenPipeError:
         code = _nobody_reads()

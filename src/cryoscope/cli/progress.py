@@ -14,14 +14,14 @@ PATIENCE = 0.4
 EVERY = 0.1
 
 
-def progress_of(target: str) -> Progress | None:
+def progress_of(target: str, doing: str = "reading") -> Progress | None:
     """Shows how far the reading of `target` has come; None where nobody would see it."""
-    return _Line(target) if sys.stderr.isatty() else None
+    return _Line(target, doing) if sys.stderr.isatty() else None
 
 
 class _Line:
-    def __init__(self, target: str) -> None:
-        self.name = escape(os.path.basename(target) or target)
+    def __init__(self, target: str, doing: str) -> None:
+        self.name = f"{doing} {escape(os.path.basename(target) or target)}"
         self.started = time.monotonic()
         self.shown = 0.0
 
@@ -35,5 +35,5 @@ class _Line:
         elif now - self.started > PATIENCE and now - self.shown > EVERY:
             self.shown = now
             part = f"{100 * done // total} %, " if total else ""
-            sys.stderr.write(f"\r\x1b[Kreading {self.name}: {part}{size(done)}")
+            sys.stderr.write(f"\r\x1b[K{self.name}: {part}{size(done)}")
             sys.stderr.flush()

@@ -14,7 +14,7 @@ line in `ENGINES`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,11 @@ def connect(target: Target, reach: Reach) -> Engine:
     return found
 
 
-def discover(reach: Reach) -> Iterator[Engine]:
-    """Every engine that is found here: those whose socket or program is there, whether it answers or not."""
+def discover(reach: Reach, names: Sequence[str] = ()) -> Iterator[Engine]:
+    """Every engine that is found here: those whose socket or program is there, whether it answers or not.
+
+    With `names` (as `Engine.name`), only those are looked for.
+    """
     for package in ENGINES.values():
-        yield from import_module(package).discover(reach)
+        if not names or package.rpartition(".")[2] in names:
+            yield from import_module(package).discover(reach)

@@ -10,9 +10,12 @@ from typing import Any
 import msgspec
 
 from cryoscope.checkpoint.memory import Address
+from cryoscope.workflows.capture import CapturePart
+from cryoscope.workflows.compare import ComparePart
 from cryoscope.workflows.core import CoresPart
 from cryoscope.workflows.diff import DiffPart
 from cryoscope.workflows.documents import DamagedIn, Part
+from cryoscope.workflows.engines import DoctorPart, TargetsPart
 from cryoscope.workflows.extract import ExtractedPart
 from cryoscope.workflows.findings import FindingsPart
 from cryoscope.workflows.fs import FsDiffPart, FsPart
@@ -25,6 +28,7 @@ from cryoscope.workflows.members import LogPart, MembersPart
 from cryoscope.workflows.memory import HexdumpPart, MemoryPart
 from cryoscope.workflows.overview import OverviewPart
 from cryoscope.workflows.report import ReportPart
+from cryoscope.workflows.restore import RestorePart
 from cryoscope.workflows.search import SearchPart
 from cryoscope.workflows.secrets import SecretsPart
 from cryoscope.workflows.shell_history import HistoryPart
@@ -42,6 +46,10 @@ from cryoscope.workflows.views import (
 from cryoscope.workflows.yara import YaraPart
 
 NOUNS: dict[str, type[Part]] = {
+    "targets": TargetsPart,
+    "capture": CapturePart,
+    "restore": RestorePart,
+    "doctor": DoctorPart,
     "overview": OverviewPart,
     "inspection": InspectionPart,
     "processes": ProcessesPart,
@@ -61,6 +69,7 @@ NOUNS: dict[str, type[Part]] = {
     "hexdump": HexdumpPart,
     "extract": ExtractedPart,
     "diff": DiffPart,
+    "compare": ComparePart,
     "search": SearchPart,
     "secrets": SecretsPart,
     "indicators": IndicatorsPart,

@@ -1,0 +1,98 @@
+"""What can be captured here, and what works: every engine that is found, asked in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+
+from cryoscope.engines import connect, discover
+from cryoscope.engines.port import CaptureOptions, Check, Concern, Container, Engine, Probe, Reach
+from cryoscope.engines.target import Target
+from cryoscope.errors import CryoscopeError, UsageError
+from cryoscope.workflows.documents import Part
+from cryoscope.workflows.examine import Answer, Failure, answer
+
+
+class TargetsPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """The containers of one engine; `archive` is the engine's endpoint."""
+
+    engine: str
+    version: str = ""
+    containers: list[Container] = []
+
+    def rows(self) -> list[Container]:
+        """One a line."""
+        return self.containers
+
+
+class DoctorPart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """What works with one engine or on the host; `archive` is the engine's endpoint, or "host"."""
+
+    probe: Probe | None = None
+    checks: list[Check] = []
+    concerns: list[Concern] = []
+
+
+def targets(reach: Reach, engines: Sequence[str] = ()) -> Answer:
+    """Every container that is found here, or of some `engines`."""
+    parts: list[Part] = []
+    failures: list[Failure] = []
+    for each in _found(reach, engines):
+        with closing(each) as engine:
+            probe = engine.probe()
+            try:
+                found = engine.list()
+            except CryoscopeError as error:
+                failures.append((probe.endpoint, error))
+                continue
+        name = f"{engine.name} {probe.endpoint}"
+        parts.append(TargetsPart(archive=name, engine=engine.name, version=probe.version, containers=found))
+    return answer("targets", parts, [], failures)
+
+
+def doctor(reach: Reach, engines: Sequence[str] = ()) -> Answer:
+    """What works here for capture and restore, and why not: the host, then each engine."""
+    from cryoscope.engines.preflight import host_checks
+
+    parts: list[Part] = [DoctorPart(archive="host", checks=[*host_checks(reach.host)])]
+    for each in _found(reach, engines):
+        with closing(each) as engine:
+            probe = engine.probe()
+        parts.append(DoctorPart(archive=f"{engine.name} {probe.endpoint}", probe=probe, checks=probe.checks))
+    return answer("doctor", parts, [], [])
+
+
+def doctor_of(target: Target, reach: Reach, options: CaptureOptions) -> Answer:
+    """What stands against capturing one container."""
+    with closing(connect(target, reach)) as engine:
+        container = engine.find(target.reference)
+        concerns = [*engine.concerns(container, options), *_on_host(engine, container, options)]
+        part = DoctorPart(archive=container.target, probe=engine.probe(), concerns=concerns)
+    return answer("doctor", [part], [], [])
+
+
+def _on_host(engine: Engine, container: Container, options: CaptureOptions) -> Iterable[Concern]:
+    from cryoscope.engines.preflight import capture_concerns
+
+    host = getattr(engine, "host", None)
+    return capture_concerns(host, container, options, ".") if host is not None and container.pid else []
+
+
+def _found(reach: Reach, engines: Sequence[str]) -> Iterable[Engine]:
+    if reach.endpoint is not None and len(engines) != 1:
+        raise UsageError(
+            "whose endpoint that is nobody said",
+            hint="name one --engine with --endpoint",
+            code="targets.endpoint",
+        )
+    return discover(reach, engines)
+
+
+def doctor_kubernetes(reach: Reach) -> Answer:
+    """Which rights the caller has in a cluster, and what its nodes can do."""
+    from cryoscope.engines.kubelet.rights import rights
+    from cryoscope.kubeapi.client import connect as connect_api
+
+    with connect_api(reach.kubeconfig, reach.context, insecure=reach.insecure) as client:
+        part = DoctorPart(archive="k8s", checks=rights(client, None, None, reach))
+    return answer("doctor", [part], [], [])

@@ -1,0 +1,197 @@
+"""Letting a checkpoint go on: read it, look before, clean it, restore the cleaned copy.
+
+    open -> trusted? -> concerns of engine, host and vetting (refused: exit code 4) -> clean copy -> restore
+
+The sandbox is the default.  No engine ever sees the archive itself: it gets a copy in which nothing is left
+that the sandbox's policy forbids, or nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cryoscope.engines import connect
+from cryoscope.engines.host import Host
+from cryoscope.engines.port import (
+    Concern,
+    Edits,
+    Engine,
+    PreflightRefused,
+    Reach,
+    Restored,
+    RestoreOptions,
+    hard,
+)
+from cryoscope.engines.preflight import restore_concerns
+from cryoscope.engines.target import RUNTIMES, Target
+from cryoscope.engines.vetting import Claim, Policy, clean_copy, vet
+from cryoscope.errors import CryoscopeError, Refused, UsageError
+from cryoscope.text import readable
+from cryoscope.workflows.capture import reasons
+from cryoscope.workflows.documents import Part
+from cryoscope.workflows.examine import Answer, Failure, answer
+from cryoscope.workflows.open import open_checkpoint
+
+if TYPE_CHECKING:
+    from cryoscope.checkpoint.checkpoint import Checkpoint
+    from cryoscope.workflows.open import Progress
+
+DISPOSABLE = "/etc/cryoscope/disposable-host"
+"""A file that marks a machine as one that may be lost: archives of strangers may be restored on it."""
+WARNING = "a sandbox on a shared kernel is no boundary against an exploit of the kernel"
+TO = ("podman", "docker", "cri", "containerd", "crio", "criu")
+COPIES = 64
+"""Copies of one archive that are restored by one command."""
+
+
+class RestorePart(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one archive: the containers that go on, what was told before, and what was cleaned."""
+
+    engine: str
+    live: bool = False
+    dry_run: bool = False
+    restored: list[Restored] = []
+    concerns: list[Concern] = []
+    cleaned: list[Claim] = []
+    warnings: list[str] = []
+    seconds: float = 0.0
+
+
+class Restoring(msgspec.Struct, kw_only=True):
+    """How to restore: the engine's options, how many copies, and what the user takes upon himself."""
+
+    options: RestoreOptions
+    to: str
+    copies: int = 1
+    force: bool = False
+    trust_archive: bool = False
+    dry_run: bool = False
+    scratch: str | None = None
+    progress: Callable[[str], Progress | None] = lambda _target: None
+
+
+def restore(archive: str, reach: Reach, restoring: Restoring) -> Answer:
+    """Let `archive` go on; what keeps it from that is in the answer's failures."""
+    started = time.monotonic()
+    try:
+        with open_checkpoint(archive, progress=restoring.progress(archive)) as checkpoint:
+            part, failures = _restore(archive, checkpoint, reach, restoring)
+    except CryoscopeError as error:
+        return answer("restore", [], [], [(archive, each) for each in reasons(error)])
+    part = msgspec.structs.replace(part, seconds=round(time.monotonic() - started, 3))
+    return answer("restore", [part], [], failures)
+
+
+def _restore(
+    archive: str, checkpoint: Checkpoint, reach: Reach, restoring: Restoring
+) -> tuple[RestorePart, list[Failure]]:
+    if not restoring.dry_run:
+        _trusted(restoring, reach.host)
+    with closing(connect(_target(restoring.to), reach)) as engine:
+        return _onto(archive, checkpoint, engine, reach, restoring)
+
+
+def _onto(
+    archive: str, checkpoint: Checkpoint, engine: Engine, reach: Reach, restoring: Restoring
+) -> tuple[RestorePart, list[Failure]]:
+    options = restoring.options
+    before = [
+        *engine.restore_concerns(checkpoint, options),
+        *restore_concerns(checkpoint, reach.host, options),
+    ]
+    _go_on(before, restoring)
+    policy = Policy(engine=engine.name, live=options.live)
+    verdict = vet(checkpoint, policy, engine.edits(checkpoint, options))
+    claimed = [_concern(claim) for claim in verdict.claims if not claim.cleaned]
+    concerns = [*dict.fromkeys([*before, *claimed])]
+    _go_on(concerns, restoring)
+    cleaned = [claim for claim in verdict.claims if claim.cleaned]
+    part = RestorePart(
+        archive=readable(archive),
+        engine=engine.name,
+        live=options.live,
+        dry_run=restoring.dry_run,
+        concerns=concerns,
+        cleaned=cleaned,
+        warnings=[] if options.live else [WARNING],
+    )
+    if restoring.dry_run:
+        return part, []
+    restored, failures = _copies(archive, checkpoint, engine, restoring, verdict.edits)
+    return msgspec.structs.replace(part, restored=restored), failures
+
+
+def _concern(claim: Claim) -> Concern:
+    return Concern(code=claim.code, weight=claim.weight, what=claim.what, cure=claim.cure)
+
+
+def _go_on(concerns: Sequence[Concern], restoring: Restoring) -> None:
+    against = hard(concerns, force=restoring.force)
+    if against:
+        raise PreflightRefused(against)
+
+
+def _trusted(restoring: Restoring, host: Host) -> None:
+    """Nobody signed the archive: the user trusts it, or does not mind what becomes of the machine."""
+    if restoring.trust_archive or os.path.exists(host.path(DISPOSABLE)):
+        return
+    raise Refused(
+        "restoring runs a stranger's processes, and no trusted key signed this archive",
+        hint=f"if you trust it: --trust-archive; on a machine that may be lost: touch {DISPOSABLE}",
+        code="restore.untrusted",
+    )
+
+
+def _target(to: str) -> Target:
+    """The engine that a restore goes to, as a target without a container."""
+    if to not in TO:
+        raise UsageError(
+            f"nothing restores to {readable(to)}", hint=f"one of {', '.join(TO)}", code="restore.engine"
+        )
+    if to in RUNTIMES:
+        return Target(scheme="cri", runtime=to)
+    return Target(scheme="pid" if to == "criu" else to)
+
+
+def _copies(
+    archive: str, checkpoint: Checkpoint, engine: Engine, restoring: Restoring, edits: Edits
+) -> tuple[list[Restored], list[Failure]]:
+    """All copies at once, of one cleaned archive."""
+    restored: list[Restored] = []
+    failures: list[Failure] = []
+    with clean(checkpoint, edits, restoring.scratch) as copy, ThreadPoolExecutor(restoring.copies) as pool:
+        waiting = [
+            pool.submit(engine.restore, copy, checkpoint, each)
+            for each in numbered(restoring.options, restoring.copies)
+        ]
+        for future in waiting:
+            try:
+                restored.append(future.result())
+            except CryoscopeError as error:
+                failures += [(archive, each) for each in reasons(error)]
+    return restored, failures
+
+
+def numbered(options: RestoreOptions, copies: int) -> list[RestoreOptions]:
+    """Options for each copy: NAME, or NAME-1, NAME-2 … if there are several."""
+    if copies == 1:
+        return [options]
+    return [msgspec.structs.replace(options, name=f"{options.name}-{i}") for i in range(1, copies + 1)]
+
+
+@contextmanager
+def clean(checkpoint: Checkpoint, edits: Edits, scratch: str | None) -> Iterator[str]:
+    """The copy of an archive that an engine gets, as a plain tar; taken away at the end."""
+    with tempfile.TemporaryDirectory(prefix="cryoscope-", dir=scratch) as folder:
+        path = os.path.join(folder, "checkpoint.tar")
+        with open(path, "xb") as to:
+            clean_copy(checkpoint.archive, edits, to)
+        yield path

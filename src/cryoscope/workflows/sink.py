@@ -1,0 +1,244 @@
+"""The file that a capture goes into: named incomplete until it is whole, hashed while it is written.
+
+The name is `NAME.incomplete` until `finish`; a capture that is killed at any instant leaves that name and no
+other.  Nothing that is there already is replaced, neither by the one name nor by the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
+
+from cryoscope.engines.host import Host
+from cryoscope.errors import Incomplete, UsageError
+
+PRIVATE = 0o600
+BLOCK = 1 << 20
+"""Bytes that are read or hashed at once."""
+AHEAD = 8
+"""Blocks that may wait for the hashing: 8 MiB of memory."""
+LOOK = 0.005
+"""Seconds between two looks at a file that another process writes."""
+TRIES = 100
+"""Names that are tried for an incomplete file beside those of captures that were killed."""
+
+
+class Sink:
+    """A new file for one capture; a context manager that keeps the incomplete file on any failure.
+
+    `name` is what it is called in the end, `path` what it is called while it is incomplete.  Raises
+    `UsageError` if `name` is there already.
+    """
+
+    def __init__(self, name: str, progress: Callable[[int, int | None], None] | None = None) -> None:
+        if os.path.lexists(name):
+            raise UsageError(
+                f"{name} is there already", hint="name a new file with -o", code="capture.exists"
+            )
+        self.name = name
+        self.size = 0
+        self.path, self._file = _create(name)
+        self._progress = progress
+        self._hash = _Hash()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._hash.stop()
+        os.close(self._file)
+        if self.size == 0 and self.path != self.name and _empty(self.path):
+            os.unlink(self.path)  # nothing was captured: nothing is incomplete
+
+    def write(self, block: bytes | memoryview) -> None:
+        """Append to the file; raises `Incomplete` where there is no room."""
+        view = memoryview(block)
+        with _full(self.path):
+            while view:
+                view = view[os.write(self._file, view) :]
+        self._count(bytes(block))
+
+    def _count(self, block: bytes) -> None:
+        self._hash.add(block)
+        self.size += len(block)
+        if self._progress is not None:
+            self._progress(self.size, None)
+
+    @contextlib.contextmanager
+    def lend(self, host: Host) -> Iterator[str]:
+        """A path on `host` that an engine writes to itself; hashed, and fetched if need be, meanwhile.
+
+        Raises `Incomplete` if it was another file in the end than the one that was hashed.
+        """
+        if host.here:
+            path = os.path.abspath(self.path)
+            with self._followed(path, self._count):
+                yield path
+            self._same(path)
+            return
+        with host.scratch() as folder:
+            inside = folder + "/archive.tar"
+            outside = host.path(inside)
+            os.close(os.open(outside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
+            with self._followed(outside, self.write):
+                yield inside
+
+    def _same(self, path: str) -> None:
+        """Whether the engine wrote into the file that it was lent, once and from its start to its end."""
+        found, mine = os.stat(path), os.fstat(self._file)
+        if (found.st_ino, found.st_size) != (mine.st_ino, self.size):
+            raise Incomplete(
+                f"the engine did not write {path} in one go",
+                hint="take the checkpoint again: its digest would be of other bytes",
+                code="capture.rewritten",
+            )
+
+    @contextlib.contextmanager
+    def _followed(self, path: str, take: Callable[[bytes], None]) -> Iterator[None]:
+        """While somebody writes `path`, and to its end after that: give what is written to `take`."""
+        follower = _Follower(path, take)
+        follower.start()
+        try:
+            yield
+        finally:
+            follower.finish()
+
+    def digest(self) -> str:
+        """The SHA-256 of what was written, in hex; nothing can be written after it."""
+        return self._hash.result()
+
+    def finish(self) -> None:
+        """Give the file its name, on the disk before that; raises `Incomplete` if the name was taken."""
+        with _full(self.path):
+            os.fsync(self._file)
+        try:
+            _rename(self.path, self.name)
+        except FileExistsError:
+            raise Incomplete(
+                f"{self.name} has come up meanwhile",
+                hint=f"the archive is {self.path}",
+                code="capture.exists",
+            ) from None
+        self.path = self.name
+        _sync_folder(os.path.dirname(os.path.abspath(self.name)))
+
+
+def _create(name: str) -> tuple[str, int]:
+    """A new incomplete file and its descriptor."""
+    for number in range(1, TRIES):
+        path = f"{name}.incomplete" if number == 1 else f"{name}.{number}.incomplete"
+        with contextlib.suppress(FileExistsError):
+            return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, PRIVATE)
+    raise UsageError(
+        f"{TRIES} incomplete captures lie beside {name}",
+        hint="look at them and take them away",
+        code="capture.exists",
+    )
+
+
+def _rename(old: str, new: str) -> None:
+    """Rename without replacing; file systems without hard links get the check before it."""
+    try:
+        os.link(old, new)
+    except PermissionError:
+        if os.path.lexists(new):
+            raise FileExistsError from None
+        os.rename(old, new)
+    else:
+        os.unlink(old)
+
+
+def _sync_folder(path: str) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _empty(path: str) -> bool:
+    try:
+        return os.stat(path).st_size == 0
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def _full(path: str) -> Iterator[None]:
+    """Turns a full disk into an error with a cure."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise Incomplete(
+            f"{error.strerror}: {path}", hint="name a place with more room with -o", code="capture.disk-full"
+        ) from None
+
+
+class _Hash:
+    """SHA-256 in a thread of its own: as fast as the disk, and beside it."""
+
+    def __init__(self) -> None:
+        self._sum = hashlib.sha256()
+        self._blocks: queue.Queue[bytes | None] = queue.Queue(AHEAD)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while (block := self._blocks.get()) is not None:
+            self._sum.update(block)
+
+    def add(self, block: bytes) -> None:
+        self._blocks.put(block)
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self._blocks.put(None)
+            self._thread.join()
+
+    def result(self) -> str:
+        self.stop()
+        return self._sum.hexdigest()
+
+
+class _Follower(threading.Thread):
+    """Reads a file while another process writes it from its start to its end."""
+
+    def __init__(self, path: str, take: Callable[[bytes], None]) -> None:
+        super().__init__(daemon=True)
+        self._path, self._take = path, take
+        self._over = threading.Event()
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            with open(self._path, "rb", buffering=0) as file:
+                self._read(file.read)
+        except BaseException as error:  # it belongs to whoever waits in `finish`
+            self._error = error
+
+    def _read(self, read: Callable[[int], bytes | None]) -> None:
+        while True:
+            last = self._over.is_set()
+            while block := read(BLOCK):
+                self._take(block)
+            if last:
+                return
+            self._over.wait(LOOK)
+
+    def finish(self) -> None:
+        """Read the rest; raises what reading or taking raised."""
+        self._over.set()
+        self.join()
+        if self._error is not None:
+            raise self._error
