@@ -18,4 +18,7 @@ def command(engines: tuple[str, ...], form: str, **given: Any) -> None:
     from cryoscope.report.engines import containers
     from cryoscope.workflows.engines import targets
 
-    output.finish(targets(reach_options.take(given), engines), form, containers)
+    found = targets(reach_options.take(given), engines)
+    output.finish(found, form, containers)
+    if not found.document.archives:
+        click.echo("cryoscope: no engine was found\n  `cryoscope doctor` says what works here", err=True)
