@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cryoscope.engines import connect
+from cryoscope.engines.freezer import release
 from cryoscope.engines.port import (
     HARD,
     Captured,
@@ -27,6 +28,7 @@ from cryoscope.engines.port import (
     Concern,
     Container,
     Engine,
+    EngineUnreachable,
     PreflightRefused,
     Reach,
     hard,
@@ -169,7 +171,11 @@ def _one(engine: Engine, container: Container, taking: Taking, ready: Callable[[
         return _part(container, _uncollected(engine, container, taking), concerns, started)
     name = file_name(container, taking.output, started)
     with Sink(name, taking.progress(container.target)) as sink:
-        captured = engine.capture(container, taking.options, sink)
+        try:
+            captured = engine.capture(container, taking.options, sink)
+        except EngineUnreachable:
+            _thawed(engine, container)
+            raise
         part = _part(container, captured, concerns, started, sink)
         if not captured.collected:
             return part
@@ -186,6 +192,13 @@ def _generic(engine: Engine, container: Container, taking: Taking) -> list[Conce
     output = taking.output or "."
     folder = output if _is_folder(output) else os.path.dirname(os.path.abspath(output))
     return [*capture_concerns(host, container, taking.options, folder)]
+
+
+def _thawed(engine: Engine, container: Container) -> None:
+    """An engine that is gone thaws nothing: the container goes on all the same."""
+    host = getattr(engine, "host", None)
+    if host is not None and container.pid is not None and container.state == "running":
+        release(host, container.pid)
 
 
 def reasons(error: CryoscopeError) -> list[CryoscopeError]:

@@ -1,0 +1,72 @@
+"""The freezer of a container's control group, and a container that a dead engine left in it.
+
+Runtimes freeze a container while they checkpoint it.  One that dies meanwhile thaws nothing; whoever asked
+for the capture does.  cgroup v1: `freezer.state` (kernel Documentation, cgroup-v1/freezer-subsystem); v2:
+`cgroup.freeze` (cgroup-v2).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from cryoscope.engines.host import Host
+
+ROOT = "/sys/fs/cgroup"
+PATIENCE = 15.0
+"""Seconds in which CRIU, which may be at work yet, comes to its end."""
+LOOK = 0.1
+STATES = {"freezer.state": ("FROZEN", "THAWED"), "cgroup.freeze": ("1", "0")}
+"""What the files of the two versions say of a frozen group, and what thaws it."""
+
+
+def release(host: Host, pid: int) -> bool:
+    """Thaw the container of a process, as its host counts, once CRIU is done; whether it was frozen."""
+    outside = host.pid(pid)
+    path = frozen(outside) if outside is not None else None
+    deadline = time.monotonic() + PATIENCE
+    while path is not None and _dumping(host) and time.monotonic() < deadline:
+        time.sleep(LOOK)
+    if outside is None or frozen(outside) is None or path is None:
+        return False
+    with open(path, "w") as state:
+        state.write(STATES[os.path.basename(path)][1])
+    return True
+
+
+def frozen(pid: int) -> str | None:
+    """The file that says that a process's group is frozen; None if it is not."""
+    for path in _files(pid):
+        try:
+            with open(path) as file:
+                if file.read().strip() == STATES[os.path.basename(path)][0]:
+                    return path
+        except OSError:
+            continue
+    return None
+
+
+def _files(pid: int) -> list[str]:
+    """Where the states of a process's groups are (cgroups(7), /proc/PID/cgroup)."""
+    try:
+        with open(f"/proc/{pid}/cgroup") as file:
+            rows = [line.rstrip("\n").split(":", 2) for line in file]
+    except OSError:
+        return []
+    v1 = [f"{ROOT}/freezer{path}/freezer.state" for _, kinds, path in rows if "freezer" in kinds.split(",")]
+    v2 = [path for _, kinds, path in rows if not kinds]
+    return v1 + [f"{ROOT}{folder}{path}/cgroup.freeze" for path in v2 for folder in ("", "/unified")]
+
+
+def _dumping(host: Host) -> bool:
+    """Whether any criu is at work on a host."""
+    space = os.stat(f"/proc/{host.process or 'self'}/ns/mnt").st_ino
+    return any(_is_criu(name, space) for name in os.listdir("/proc") if name.isdigit())
+
+
+def _is_criu(pid: str, space: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/comm") as file:
+            return file.read().strip() == "criu" and os.stat(f"/proc/{pid}/ns/mnt").st_ino == space
+    except OSError:
+        return False
