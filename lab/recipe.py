@@ -16,7 +16,7 @@ SUITE = "testing"
 
 ENGINES = (
     "criu python3-pycriu podman crun libcriu2 runc conmon netavark aardvark-dns nftables iptables "
-    "containerd docker.io docker-cli buildah skopeo docker-registry"
+    "containerd containernetworking-plugins docker.io docker-cli buildah skopeo docker-registry"
 ).split()
 PEERS = "checkpointctl sysdig gdb binutils ripgrep zstd".split()
 WORKLOADS = "bash busybox-static python3 redis-server nginx-light gcc libc6-dev".split()

@@ -7,6 +7,7 @@ digest then, and a restore can pull it.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import uuid
@@ -27,6 +28,21 @@ CONFIG = "/etc/containerd/config.toml"
 LOGS, LOG = "/var/log/pods", "0.log"
 CHECKPOINTS = "/var/lib/lab/containerd"
 PAUSE = "/var/lib/lab/pause.tar"
+CNI = "/etc/cni/net.d/10-lab.conflist"
+NETWORK = {
+    "cniVersion": "1.0.0",
+    "name": "lab",
+    "plugins": [
+        {
+            "type": "bridge",
+            "bridge": "cni-lab",
+            "isGateway": True,
+            "isDefaultGateway": True,
+            "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.88.77.0/24"}]]},
+        }
+    ],
+}
+"""A bridge in the node that pods are plugged into (CNI, SPEC.md; plugins bridge and host-local)."""
 SETTINGS = f"""version = 3
 [grpc]
 address = "{SOCKET}"
@@ -35,11 +51,14 @@ sandbox = "{ADDRESS}/pause:lab"
 [plugins.'io.containerd.cri.v1.runtime']
 enable_cdi = false
 restrict_oom_score_adj = true
+[plugins.'io.containerd.cri.v1.runtime'.cni]
+bin_dirs = ["/usr/lib/cni"]
+conf_dir = "{os.path.dirname(CNI)}"
 """
 """A sandbox's score is not lowered: that takes CAP_SYS_RESOURCE, which a container or CI job may lack."""
 DEFAULT_SECCOMP = {"profile_type": 0}
-BY_POD = frozenset({"network", "user-namespace"})
-"""Needs that are a pod's to meet."""
+BY_POD = frozenset({"user-namespace"})
+"""Needs that are a pod's to meet and that not every machine has."""
 UNRESOLVED = "failed to resolve image"
 """What a containerd says that takes the path of an archive for an image's name."""
 
@@ -70,7 +89,9 @@ class Containerd:
 
     def _prepare(self) -> None:
         """What must lie in the node before the daemon starts."""
-        for path, text in ((RUNC_CONF, CRIU_OPTIONS), (CONFIG, SETTINGS), (f"{CHECKPOINTS}/README", "")):
+        network = json.dumps(NETWORK)
+        files = {RUNC_CONF: CRIU_OPTIONS, CONFIG: SETTINGS, CNI: network, f"{CHECKPOINTS}/README": ""}
+        for path, text in files.items():
             self.node.outside(path).parent.mkdir(parents=True, exist_ok=True)
             self.node.outside(path).write_text(text)
         busybox = self.node.outside("/usr/bin/busybox")
@@ -117,8 +138,8 @@ class Containerd:
         return self.node.outside(inside)
 
     def address(self, running: Running) -> str:
-        """Where another workload reaches it: without a CNI plugin all share the node's network."""
-        return "127.0.0.1"
+        """Where another workload reaches it: its pod's address on the bridge."""
+        return self.cri.pod_address(self._pods[running.id].id)
 
     def remove(self, running: Running) -> None:
         """End it and take it away with its pod; its checkpoints stay."""
@@ -179,9 +200,8 @@ def _config(workload: Workload, image: str) -> dict[str, Any]:
 
 
 def _security(workload: Workload) -> dict[str, Any]:
-    """Namespaces: a network of its own takes a CNI plugin; CRIU restores only pid namespaces of their own."""
-    network = cri.POD if "network" in workload.needs else cri.NODE
-    spaces: dict[str, Any] = {"network": network, "pid": cri.CONTAINER}
+    """Namespaces: the pod's network, as a kubelet has it; CRIU restores only pid namespaces of their own."""
+    spaces: dict[str, Any] = {"network": cri.POD, "pid": cri.CONTAINER}
     if "user-namespace" in workload.needs:
         ids = {"host_id": 0, "container_id": 0, "length": 65536}
         spaces["userns_options"] = {"mode": cri.POD, "uids": ids, "gids": ids}

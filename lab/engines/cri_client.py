@@ -54,6 +54,7 @@ CONFIG = Message(
 ID = Message(id=1)
 """Requests and answers with the id of a container, a pod or an image in their first field."""
 STATUS = Message(status=(1, Message(state=3)), info=(2, TEXTS))
+POD_STATUS = Message(status=(1, Message(network=(5, Message(ip=1)))))
 
 
 class CallFailed(LabError):
@@ -95,6 +96,11 @@ class Cri:
         """Start a pod sandbox; returns its id."""
         request = Message(config=(1, POD_CONFIG)).encode({"config": config})
         return _id(self._call("RunPodSandbox", request))
+
+    def pod_address(self, pod: str) -> str:
+        """The address of a pod sandbox."""
+        status = POD_STATUS.decode(self._call("PodSandboxStatus", ID.encode({"id": pod})))["status"][0]
+        return str(status["network"][0]["ip"][0], "ascii")
 
     def create(self, pod: str, config: dict[str, Any], pod_config: dict[str, Any]) -> str:
         """Create a container in a pod; returns its id."""

@@ -19,7 +19,7 @@ from lab.engines import Engine, Running, wait_for_word
 from lab.workloads import BROKEN_INTO, INTRUDER, VICTIM, Workload
 
 COMMAND = "criu dump -t 1 -D /tmp/.x/images"
-SHARED_NETWORK = {"criu", "containerd"}
+SHARED_NETWORK = {"criu"}
 """Engines of the lab whose workloads reach one another without a network of their own."""
 
 
