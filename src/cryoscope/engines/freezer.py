@@ -7,8 +7,12 @@ for the capture does.  cgroup v1: `freezer.state` (kernel Documentation, cgroup-
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 
 from cryoscope.engines.host import Host
 
@@ -25,13 +29,48 @@ def release(host: Host, pid: int) -> bool:
     outside = host.pid(pid)
     path = frozen(outside) if outside is not None else None
     deadline = time.monotonic() + PATIENCE
-    while path is not None and _dumping(host) and time.monotonic() < deadline:
+    while path is not None and _dumping(host):
+        if time.monotonic() > deadline:
+            return False  # thawed now, the dump would be of two moments
         time.sleep(LOOK)
     if outside is None or frozen(outside) is None or path is None:
         return False
     with open(path, "w") as state:
         state.write(STATES[os.path.basename(path)][1])
     return True
+
+
+@contextlib.contextmanager
+def guarded(host: Host, pid: int | None) -> Iterator[None]:
+    """While a runtime checkpoints: a process of its own that thaws the container should this one be killed.
+
+    A runtime whose client is gone gives the checkpoint up, and may fail to thaw (containerd does).
+    """
+    if pid is None:
+        yield
+        return
+    argv = [sys.executable, "-P", "-m", "cryoscope.engines.freezer", str(host.process or 0), str(pid)]
+    with subprocess.Popen(  # noqa: S603
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as keeper:
+        try:
+            yield
+        finally:
+            keeper.kill()
+
+
+def keep(process: int, pid: int) -> None:
+    """Wait for the end of standard input, which is that of whoever holds it; thaw what is frozen then."""
+    host = Host(process or None)
+    sys.stdin.buffer.read()
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        release(host, pid)
+        time.sleep(LOOK)
 
 
 def frozen(pid: int) -> str | None:
@@ -70,3 +109,7 @@ def _is_criu(pid: str, space: int) -> bool:
             return file.read().strip() == "criu" and os.stat(f"/proc/{pid}/ns/mnt").st_ino == space
     except OSError:
         return False
+
+
+if __name__ == "__main__":
+    keep(int(sys.argv[1]), int(sys.argv[2]))

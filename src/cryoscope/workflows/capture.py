@@ -28,6 +28,7 @@ from cryoscope.engines.port import (
     Concern,
     Container,
     Engine,
+    EngineHung,
     EngineUnreachable,
     PreflightRefused,
     Reach,
@@ -173,7 +174,7 @@ def _one(engine: Engine, container: Container, taking: Taking, ready: Callable[[
     with Sink(name, taking.progress(container.target)) as sink:
         try:
             captured = engine.capture(container, taking.options, sink)
-        except EngineUnreachable:
+        except (EngineUnreachable, EngineHung):
             _thawed(engine, container)
             raise
         part = _part(container, captured, concerns, started, sink)

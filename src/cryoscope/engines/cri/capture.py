@@ -22,6 +22,7 @@ from cryoscope.engines.cri.client import CallFailed, Client
 from cryoscope.engines.cri.listing import details
 from cryoscope.engines.cri.refusals import refused, row_of
 from cryoscope.engines.criu_log import log_named
+from cryoscope.engines.freezer import guarded
 from cryoscope.engines.host import Host
 from cryoscope.engines.port import Captured, CaptureOptions, Container, EngineError, EngineHung, Sink
 from cryoscope.errors import Incomplete
@@ -49,7 +50,8 @@ def capture(
         outside = host.path(location)
         _empty(location, outside)
         started = time.monotonic()
-        tries = _checkpoint(client, runtime, host, container, location, options.timeout)
+        with guarded(host, container.pid):
+            tries = _checkpoint(client, runtime, host, container, location, options.timeout)
         seconds = time.monotonic() - started
         _whole(outside, location, runtime)
     if options.stop:
