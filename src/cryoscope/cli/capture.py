@@ -46,14 +46,7 @@ from cryoscope.cli import options, output, reach_options
 )
 @click.option("--pre-checkpoint", is_flag=True, help="Memory only, for a later --with-previous.")
 @click.option("--with-previous", type=click.Path(), metavar="FILE", help="Only what changed since that one.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(1, 86400),
-    default=120,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long the engine may take.",
-)
+@options.timeout
 @click.option(
     "--fetch",
     type=click.Choice(["local", "reader-pod", "none"]),

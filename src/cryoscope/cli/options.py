@@ -26,6 +26,16 @@ pids = click.option(
 )
 
 
+timeout = click.option(
+    "--timeout",
+    type=click.FloatRange(1, 86400),
+    default=120,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the engine may take.",
+)
+
+
 def formats(*human: str) -> Callable[[F], F]:
     """`--format` with the forms for people first, the first one being the default."""
     choices = [*human, "json", "jsonl"]

@@ -42,14 +42,7 @@ from cryoscope.cli import options, output, reach_options
     "--processes", type=click.IntRange(1), default=1024, show_default=True, help="How many it may have."
 )
 @click.option("--cpus", type=click.FloatRange(0.01), default=1.0, show_default=True, help="Its share.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(1, 86400),
-    default=120,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long the engine may take.",
-)
+@options.timeout
 @click.option("--scratch", type=click.Path(), metavar="DIR", help="Where the cleaned copy lies meanwhile.")
 @reach_options.reaching(reach_options.ANY)
 @options.formats("text")
