@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import signal
 import sys
 from typing import Any
 
@@ -125,6 +126,8 @@ def run(group: click.Group, program: str) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # An end that is asked for is an interrupt: what a command made is taken away before it goes.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = group.main(standalone_mode=False, prog_name=program)
         sys.stdout.flush()

@@ -64,7 +64,8 @@ def _draw(parts: Sequence[Any], draw: Draw) -> None:
     width = terminal_width()
     for index, part in enumerate(parts):
         if len(parts) > 1 and not hasattr(part, "overview"):
-            click.echo("\n" * (index > 0) + escape(f"==> {part.archive} <=="))
+            about = part.archive or getattr(part, "target", "")
+            click.echo("\n" * (index > 0) + escape(f"==> {about} <=="))
         for line in draw(part, width):
             click.echo(line)
 

@@ -24,9 +24,14 @@ STATES = {"freezer.state": ("FROZEN", "THAWED"), "cgroup.freeze": ("1", "0")}
 """What the files of the two versions say of a frozen group, and what thaws it."""
 
 
-def release(host: Host, pid: int) -> bool:
-    """Thaw the container of a process, as its host counts, once CRIU is done; whether it was frozen."""
+def release(host: Host, pid: int, started: str = "") -> bool:
+    """Thaw the container of a process, as its host counts, once CRIU is done; whether it was frozen.
+
+    With `started` (as `start_of` said before), only if it is that process yet.
+    """
     outside = host.pid(pid)
+    if started and start_of(host, pid) != started:
+        return False
     path = frozen(outside) if outside is not None else None
     deadline = time.monotonic() + PATIENCE
     while path is not None and _dumping(host):
@@ -40,6 +45,16 @@ def release(host: Host, pid: int) -> bool:
     return True
 
 
+def start_of(host: Host, pid: int | None) -> str:
+    """When a process began, in ticks since boot (proc(5), /proc/PID/stat, field 22); "" if it is gone."""
+    outside = host.pid(pid) if pid is not None else None
+    try:
+        with open(f"/proc/{outside}/stat") as file:
+            return file.read().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
+
+
 @contextlib.contextmanager
 def guarded(host: Host, pid: int | None) -> Iterator[None]:
     """While a runtime checkpoints: a process of its own that thaws the container should this one be killed.
@@ -49,7 +64,8 @@ def guarded(host: Host, pid: int | None) -> Iterator[None]:
     if pid is None:
         yield
         return
-    argv = [sys.executable, "-P", "-m", "cryoscope.engines.freezer", str(host.process or 0), str(pid)]
+    told = (str(host.process or 0), str(pid), start_of(host, pid))
+    argv = [sys.executable, "-P", "-m", "cryoscope.engines.freezer", *told]
     with subprocess.Popen(  # noqa: S603
         argv,
         stdin=subprocess.PIPE,
@@ -63,13 +79,13 @@ def guarded(host: Host, pid: int | None) -> Iterator[None]:
             keeper.kill()
 
 
-def keep(process: int, pid: int) -> None:
+def keep(process: int, pid: int, started: str) -> None:
     """Wait for the end of standard input, which is that of whoever holds it; thaw what is frozen then."""
     host = Host(process or None)
     sys.stdin.buffer.read()
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        release(host, pid)
+        release(host, pid, started)
         time.sleep(LOOK)
 
 
@@ -112,4 +128,4 @@ def _is_criu(pid: str, space: int) -> bool:
 
 
 if __name__ == "__main__":
-    keep(int(sys.argv[1]), int(sys.argv[2]))
+    keep(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

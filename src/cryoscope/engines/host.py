@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ SPACES = ("--mount", "--pid", "--ipc", "--uts", "--net", "--cgroup", "--root")
 """What nsenter(1) enters of the process that shows the host."""
 SCRATCH = "/var/lib/cryoscope"
 """Where files lie on the host while an engine reads or writes them; 0700."""
-PREFIX, OLD = "scratch-", 3600
+PREFIX, OLD = "cryoscope-scratch-", 3600
 """Folders in it, and the seconds after which one that nobody holds is rubbish."""
 NS_GET_PARENT = 0xB702
 """The request of ioctl_ns(2) for the namespace above."""
@@ -92,30 +93,41 @@ class Host:
         """A new folder on the host for root alone, by its name there; it is taken away at the end."""
         base = self.path(SCRATCH)
         os.makedirs(base, mode=0o700, exist_ok=True)
-        sweep(base)
-        folder = tempfile.mkdtemp(prefix=PREFIX, dir=base)
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        fcntl.flock(held, fcntl.LOCK_EX)
-        try:
+        with scratch_in(base) as folder:
             yield folder if self.here else SCRATCH + "/" + os.path.basename(folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(held)
 
 
-def sweep(base: str) -> None:
-    """Take away what runs that were killed left in `base`: old, and held by nobody."""
-    for entry in os.scandir(base):
-        if not entry.name.startswith(PREFIX) or time.time() - entry.stat().st_mtime < OLD:
-            continue
-        held = os.open(entry.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(entry.path, ignore_errors=True)
-        except BlockingIOError:
-            continue
-        finally:
-            os.close(held)
+@contextlib.contextmanager
+def scratch_in(base: str) -> Iterator[str]:
+    """A new folder in `base`, 0700, taken away at the end; so is what killed runs of this user left there."""
+    _sweep_all(base)
+    folder = tempfile.mkdtemp(prefix=PREFIX, dir=base)
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def _sweep_all(base: str) -> None:
+    for name in os.listdir(base):
+        if name.startswith(PREFIX):
+            with contextlib.suppress(FileNotFoundError, BlockingIOError):  # others sweep and end, too
+                _sweep(os.path.join(base, name))
+
+
+def _sweep(folder: str) -> None:
+    about = os.lstat(folder)
+    if time.time() - about.st_mtime < OLD or about.st_uid != os.geteuid() or not stat.S_ISDIR(about.st_mode):
+        return
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(held)
 
 
 def _numbers(pid: int) -> list[int]:

@@ -14,7 +14,7 @@ SHORT_ID = 12
 
 def captured(part: Any, width: int | None) -> list[str]:
     """One capture: what was taken, where it lies, and what is not in it."""
-    return fit(_captured(part), width) if width is None else fit(_captured(part), max(width, 80))
+    return fit(_captured(part), None)  # what is copied must not be cut
 
 
 def _captured(part: Any) -> Iterator[str]:
@@ -47,7 +47,7 @@ def _concerns(concerns: Iterable[Any]) -> Iterator[str]:
 
 def restored(part: Any, width: int | None) -> list[str]:
     """One archive: the containers that go on, what they are kept from, and what was cleaned."""
-    return fit(_restored(part), width) if width is None else fit(_restored(part), max(width, 80))
+    return fit(_restored(part), None)
 
 
 def _restored(part: Any) -> Iterator[str]:

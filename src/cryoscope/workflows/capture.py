@@ -12,15 +12,15 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from cryoscope.engines import connect
-from cryoscope.engines.freezer import release
+from cryoscope.engines.freezer import release, start_of
 from cryoscope.engines.port import (
     HARD,
     Captured,
@@ -28,26 +28,23 @@ from cryoscope.engines.port import (
     Concern,
     Container,
     Engine,
-    EngineHung,
-    EngineUnreachable,
     PreflightRefused,
     Reach,
     hard,
 )
 from cryoscope.engines.target import Target
-from cryoscope.errors import CryoscopeError, Incomplete, Refused, UsageError
+from cryoscope.errors import CryoscopeError, Incomplete, UsageError
 from cryoscope.text import readable
 from cryoscope.workflows.companions import check_kinds, save_companions
 from cryoscope.workflows.documents import Part
 from cryoscope.workflows.examine import Answer, Failure, answer
 from cryoscope.workflows.sink import Sink
+from cryoscope.workflows.together import AT_ONCE, together
 
 if TYPE_CHECKING:
     from cryoscope.workflows.open import Progress
 
 NOT_FOR_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
-TOGETHER = 16
-"""Containers of a pod that are captured at the same time: more only wait for the disk."""
 
 
 class CapturePart(Part, frozen=True, kw_only=True, omit_defaults=True):
@@ -95,13 +92,30 @@ class Taking(msgspec.Struct, kw_only=True):
 
 def capture(target: Target, reach: Reach, taking: Taking) -> Answer:
     """Capture what `target` names; each container is a part of the answer."""
-    if taking.options.fetch == "none" and taking.output is not None:
-        raise UsageError(
-            "nothing is collected with --fetch none", hint="leave -o out, or collect it", code="capture.fetch"
-        )
-    check_kinds(taking.companions)
+    _sensible(target, taking)
     with closing(connect(target, reach)) as engine:
         return _captures(engine, target, taking)
+
+
+def _sensible(target: Target, taking: Taking) -> None:
+    """Whether the options go together; raises `UsageError`."""
+    check_kinds(taking.companions)
+    if taking.output == "-":
+        raise UsageError(
+            "an archive is verified before it has a name, and a pipe has none",
+            hint="name a file with -o, and read that",
+            code="capture.output",
+        )
+    if taking.options.fetch != "local" and target.scheme != "k8s":
+        raise UsageError(
+            "--fetch is for archives on a cluster's nodes",
+            hint=f"leave it out: {target.scheme}:// writes the archive where -o says",
+            code="capture.fetch",
+        )
+    if taking.options.fetch == "none" and (taking.output is not None or taking.companions):
+        raise UsageError(
+            "nothing is collected with --fetch none", hint="leave -o and --with out", code="capture.fetch"
+        )
 
 
 def _captures(engine: Engine, target: Target, taking: Taking) -> Answer:
@@ -134,17 +148,10 @@ def _together(
     engine: Engine, containers: Sequence[Container], taking: Taking
 ) -> tuple[list[CapturePart], list[Failure]]:
     """All captures, started at the same moment."""
-    start = threading.Barrier(min(len(containers), TOGETHER))
-    parts: list[CapturePart] = []
-    failures: list[Failure] = []
-    with ThreadPoolExecutor(min(len(containers), TOGETHER)) as pool:
-        waiting = [(each, pool.submit(_one, engine, each, taking, _waiter(start))) for each in containers]
-        for container, future in waiting:
-            try:
-                parts.append(future.result())
-            except CryoscopeError as error:
-                failures += [(container.target, each) for each in reasons(error)]
-    return parts, failures
+    start = threading.Barrier(min(len(containers), AT_ONCE))
+    return together(
+        [(each.target, partial(_one, engine, each, taking, _waiter(start))) for each in containers]
+    )
 
 
 def _waiter(start: threading.Barrier) -> Callable[[], None]:
@@ -172,11 +179,8 @@ def _one(engine: Engine, container: Container, taking: Taking, ready: Callable[[
         return _part(container, _uncollected(engine, container, taking), concerns, started)
     name = file_name(container, taking.output, started)
     with Sink(name, taking.progress(container.target)) as sink:
-        try:
+        with _thawed(engine, container):
             captured = engine.capture(container, taking.options, sink)
-        except (EngineUnreachable, EngineHung):
-            _thawed(engine, container)
-            raise
         part = _part(container, captured, concerns, started, sink)
         if not captured.collected:
             return part
@@ -195,18 +199,19 @@ def _generic(engine: Engine, container: Container, taking: Taking) -> list[Conce
     return [*capture_concerns(host, container, taking.options, folder)]
 
 
-def _thawed(engine: Engine, container: Container) -> None:
-    """An engine that is gone thaws nothing: the container goes on all the same."""
+@contextmanager
+def _thawed(engine: Engine, container: Container) -> Iterator[None]:
+    """An engine that fails in the middle may thaw nothing: a container that ran goes on all the same."""
     host = getattr(engine, "host", None)
-    if host is not None and container.pid is not None and container.state == "running":
-        release(host, container.pid)
-
-
-def reasons(error: CryoscopeError) -> list[CryoscopeError]:
-    """An error, or each reason of a refusal as one of its own."""
-    if not isinstance(error, PreflightRefused):
-        return [error]
-    return [Refused(each.what, hint=each.cure, code=each.code) for each in error.concerns]
+    if host is None or container.pid is None or container.state != "running":
+        yield
+        return
+    started = start_of(host, container.pid)
+    try:
+        yield
+    except BaseException:
+        release(host, container.pid, started)
+        raise
 
 
 class _Nowhere:

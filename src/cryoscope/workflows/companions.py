@@ -28,6 +28,7 @@ from cryoscope.text import readable
 OFFERS = {
     "podman": "cryoscope.engines.podman.companions",
     "docker": "cryoscope.engines.docker.companions",
+    "cri": "cryoscope.engines.cri.companions",
     "kubelet": "cryoscope.engines.kubelet.companions",
     "apiserver": "cryoscope.engines.kubelet.companions",
 }
@@ -46,12 +47,13 @@ class CompanionFile(msgspec.Struct, frozen=True, kw_only=True):
     source: str
 
 
-class MissingCompanion(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for and could not be had."""
+class MissingCompanion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was asked for and could not be had, and how to have it by hand."""
 
     kind: str
     why: str
     code: str
+    cure: str = ""
 
 
 class Companions(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +114,7 @@ def save_companions(
         except OSError as error:
             raise _unwritable(folder, error) from None
         except CryoscopeError as error:
-            missing.append(MissingCompanion(kind=beside.kind, why=readable(error.message), code=error.code))
+            missing.append(_missing(beside.kind, error))
     told = {each.kind for each in files} | {each.kind for each in missing}
     missing += [
         MissingCompanion(kind=kind, why=f"{engine.name} has none", code="companions.none")
@@ -144,8 +146,12 @@ def _offered(
         elif engine.name in OFFERS:
             yield from import_module(OFFERS[engine.name]).companions(engine, container, wanted)
     except CryoscopeError as error:
-        why, code = readable(error.message), error.code
-        missing += [MissingCompanion(kind=kind, why=why, code=code) for kind in wanted]
+        missing += [_missing(kind, error) for kind in wanted]
+
+
+def _missing(kind: str, error: CryoscopeError) -> MissingCompanion:
+    why, cure = readable(error.message), readable(error.hint)
+    return MissingCompanion(kind=kind, why=why, code=error.code, cure=cure)
 
 
 def _make(folder: str) -> None:

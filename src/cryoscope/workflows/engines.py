@@ -12,6 +12,17 @@ from cryoscope.errors import CryoscopeError, UsageError
 from cryoscope.workflows.documents import Part
 from cryoscope.workflows.examine import Answer, Failure, answer
 
+CLUSTER = ("no kubeconfig, and this is no pod", "give --kubeconfig FILE, or set KUBECONFIG")
+WHERE = {
+    "podman": ("no socket of its service", "systemctl start podman.socket, or give --endpoint"),
+    "docker": ("no socket of its daemon", "start it, set DOCKER_HOST, or give --endpoint"),
+    "cri": ("no socket of containerd or CRI-O", "give --endpoint"),
+    "criu": ("no program", "install criu 4.0 or newer"),
+    "kubelet": CLUSTER,
+    "apiserver": CLUSTER,
+}
+"""Each engine by its name: what was looked for, and what to do where that is elsewhere."""
+
 
 class TargetsPart(Part, frozen=True, kw_only=True, omit_defaults=True):
     """The containers of one engine; `archive` is the engine's endpoint."""
@@ -55,11 +66,21 @@ def doctor(reach: Reach, engines: Sequence[str] = ()) -> Answer:
     from cryoscope.engines.preflight import host_checks
 
     parts: list[Part] = [DoctorPart(archive="host", checks=[*host_checks(reach.host)])]
+    found = set()
     for each in _found(reach, engines):
+        found.add(each.name)
         with closing(each) as engine:
             probe = engine.probe()
         parts.append(DoctorPart(archive=f"{engine.name} {probe.endpoint}", probe=probe, checks=probe.checks))
+    missing = [name for name in engines or WHERE if name not in found]
+    if missing:
+        parts.append(DoctorPart(archive="not found here", checks=[*map(_missing, missing)]))
     return answer("doctor", parts, [], [])
+
+
+def _missing(name: str) -> Check:
+    what, cure = WHERE[name]
+    return Check(code=f"{name}.not-found", state="warn", what=f"{name}: {what}", cure=cure)
 
 
 def doctor_of(target: Target, reach: Reach, options: CaptureOptions) -> Answer:

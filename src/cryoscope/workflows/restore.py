@@ -12,15 +12,17 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from cryoscope.checkpoint.complete import missing_from
 from cryoscope.engines import connect
-from cryoscope.engines.host import Host
+from cryoscope.engines.host import Host, scratch_in
 from cryoscope.engines.port import (
+    HARD,
     Concern,
     Edits,
     Engine,
@@ -33,12 +35,12 @@ from cryoscope.engines.port import (
 from cryoscope.engines.preflight import restore_concerns
 from cryoscope.engines.target import RUNTIMES, Target
 from cryoscope.engines.vetting import Claim, Policy, clean_copy, vet
-from cryoscope.errors import CryoscopeError, Refused, UsageError
+from cryoscope.errors import CryoscopeError, Damaged, Refused, UsageError
 from cryoscope.text import readable
-from cryoscope.workflows.capture import reasons
 from cryoscope.workflows.documents import Part
 from cryoscope.workflows.examine import Answer, Failure, answer
 from cryoscope.workflows.open import open_checkpoint
+from cryoscope.workflows.together import reasons, together
 
 if TYPE_CHECKING:
     from cryoscope.checkpoint.checkpoint import Checkpoint
@@ -103,6 +105,7 @@ def _onto(
     archive: str, checkpoint: Checkpoint, engine: Engine, reach: Reach, restoring: Restoring
 ) -> tuple[RestorePart, list[Failure]]:
     options = restoring.options
+    _go_on([_cut(damaged) for damaged in missing_from(checkpoint)], restoring)
     before = [
         *engine.restore_concerns(checkpoint, options),
         *restore_concerns(checkpoint, reach.host, options),
@@ -127,6 +130,16 @@ def _onto(
         return part, []
     restored, failures = _copies(archive, checkpoint, engine, restoring, verdict.edits)
     return msgspec.structs.replace(part, restored=restored), failures
+
+
+def _cut(damaged: Damaged) -> Concern:
+    """What an archive lacks of a whole checkpoint; an engine would find out half-way."""
+    return Concern(
+        code=damaged.code,
+        weight=HARD,
+        what=f"{damaged.part}: {damaged.problem}",
+        cure="restore a whole archive: this one was cut short or damaged",
+    )
 
 
 def _concern(claim: Claim) -> Concern:
@@ -165,19 +178,13 @@ def _copies(
     archive: str, checkpoint: Checkpoint, engine: Engine, restoring: Restoring, edits: Edits
 ) -> tuple[list[Restored], list[Failure]]:
     """All copies at once, of one cleaned archive."""
-    restored: list[Restored] = []
-    failures: list[Failure] = []
-    with clean(checkpoint, edits, restoring.scratch) as copy, ThreadPoolExecutor(restoring.copies) as pool:
-        waiting = [
-            pool.submit(engine.restore, copy, checkpoint, each)
-            for each in numbered(restoring.options, restoring.copies)
-        ]
-        for future in waiting:
-            try:
-                restored.append(future.result())
-            except CryoscopeError as error:
-                failures += [(archive, each) for each in reasons(error)]
-    return restored, failures
+    with clean(checkpoint, edits, restoring.scratch) as copy:
+        return together(
+            [
+                (archive, partial(engine.restore, copy, checkpoint, each))
+                for each in numbered(restoring.options, restoring.copies)
+            ]
+        )
 
 
 def numbered(options: RestoreOptions, copies: int) -> list[RestoreOptions]:
@@ -190,8 +197,26 @@ def numbered(options: RestoreOptions, copies: int) -> list[RestoreOptions]:
 @contextmanager
 def clean(checkpoint: Checkpoint, edits: Edits, scratch: str | None) -> Iterator[str]:
     """The copy of an archive that an engine gets, as a plain tar; taken away at the end."""
-    with tempfile.TemporaryDirectory(prefix="cryoscope-", dir=scratch) as folder:
+    base = scratch or tempfile.gettempdir()
+    if not os.access(base, os.W_OK | os.X_OK):
+        raise _no_room(f"{base} is no folder that you may write to", base)
+    with scratch_in(base) as folder:
         path = os.path.join(folder, "checkpoint.tar")
+        _write(checkpoint, edits, path)
+        yield path
+
+
+def _write(checkpoint: Checkpoint, edits: Edits, path: str) -> None:
+    try:
         with open(path, "xb") as to:
             clean_copy(checkpoint.archive, edits, to)
-        yield path
+    except OSError as error:
+        raise _no_room(str(error.strerror), path) from None
+
+
+def _no_room(why: str, place: str) -> CryoscopeError:
+    return CryoscopeError(
+        f"the cleaned copy cannot be written to {place}: {why}",
+        hint="name a folder with room for the whole archive: --scratch DIR",
+        code="restore.scratch",
+    )

@@ -55,6 +55,8 @@ class Sink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._hash.stop()
+        if self._progress is not None:
+            self._progress(self.size, self.size)
         os.close(self._file)
         if self.size == 0 and self.path != self.name and _empty(self.path):
             os.unlink(self.path)  # nothing was captured: nothing is incomplete
@@ -136,8 +138,16 @@ def _create(name: str) -> tuple[str, int]:
     """A new incomplete file and its descriptor."""
     for number in range(1, TRIES):
         path = f"{name}.incomplete" if number == 1 else f"{name}.{number}.incomplete"
-        with contextlib.suppress(FileExistsError):
+        try:
             return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, PRIVATE)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UsageError(
+                f"{path} cannot be made: {error.strerror}",
+                hint="name a file in a folder that is there and that you may write to, with -o",
+                code="capture.output",
+            ) from None
     raise UsageError(
         f"{TRIES} incomplete captures lie beside {name}",
         hint="look at them and take them away",

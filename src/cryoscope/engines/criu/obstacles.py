@@ -94,7 +94,7 @@ def _connections(seen: Seen, options: CaptureOptions) -> Iterator[Concern]:
     if count and options.tcp == "refuse":
         what = f"it has {count} established TCP connections"
         yield _hard(
-            "tcp-established", what, "--tcp-established keeps them, --tcp-close closes them in the checkpoint"
+            "tcp-established", what, "--tcp established keeps them, --tcp close closes them in the checkpoint"
         )
     elif count:
         what = f"{count} TCP connections stand still during the capture"
@@ -122,7 +122,8 @@ def _spaces(seen: Seen, _: CaptureOptions) -> Iterator[Concern]:
         what = f"it has namespaces of its own ({', '.join(others)}): it is a container of some engine"
         yield Concern(code="criu.namespaces", weight=SOFT, what=what, cure="capture it through its engine")
     for task in seen.tree[1:]:
-        if seen.processes.spaces(task.pid).get("pid") != own.get("pid"):
+        space = seen.processes.spaces(task.pid).get("pid")  # None of one that has ended meanwhile
+        if space is not None and space != own.get("pid"):
             what = f"process {task.pid} ({task.comm}) has a pid namespace inside this one"
             yield _hard("nested-namespace", what, "capture that one alone, through its engine")
             return
