@@ -1,0 +1,212 @@
+"""HTTP to a service of Podman over its unix socket; every failure becomes an `EngineError`.
+
+Answers are bounded.  A service that accepts and stays silent (stopped, or waiting for a runtime that hangs)
+is told by the time between two bytes, not by the length of the work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from cryoscope import limits, needs
+from cryoscope.engines.podman import download
+from cryoscope.engines.podman.answers import Failure
+from cryoscope.engines.podman.sockets import START
+from cryoscope.engines.port import EngineError, EngineHung, EngineUnreachable, NoSuchContainer
+from cryoscope.errors import Incomplete
+from cryoscope.text import escape
+
+if TYPE_CHECKING:
+    import httpx2
+
+BASE = "http://podman/v4.0.0/libpod"
+"""The oldest version that services of Podman 4 to 6 answer to; the host's name is not looked at."""
+CONNECT, ASK = 10.0, 20.0
+"""Seconds until a service must accept, and until it must answer a plain question."""
+T = TypeVar("T")
+Parameters = Mapping[str, str]
+
+
+class Answered(EngineError):
+    """An error that the service itself reports: `status` is HTTP's, `said` its message."""
+
+    default_code = "podman.failed"
+
+    def __init__(self, status: int, said: str, **rest: Any) -> None:
+        super().__init__(said, **rest)
+        self.status = status
+        self.said = said
+
+
+class Client:
+    """A service on a socket; `shown` is how its host names it.  Connections end with their answers."""
+
+    def __init__(self, path: str, *, shown: str) -> None:
+        self.shown = shown
+        self._path = path
+        self._httpx2 = needs.httpx2()
+        once = self._httpx2.Limits(max_keepalive_connections=0)
+        transport = self._httpx2.HTTPTransport(uds=path, limits=once)
+        self._http = self._httpx2.Client(transport=transport, base_url=BASE)
+
+    def close(self) -> None:
+        """Give back what the connections took."""
+        self._http.close()
+
+    def get(self, path: str, kind: type[T], **parameters: str) -> T:
+        """A plain question; raises `NoSuchContainer`, `Answered` and what `stream` raises."""
+        with self.stream("GET", path, parameters, timeout=ASK) as response:
+            return _decoded(response, kind)
+
+    def delete(self, path: str, **parameters: str) -> None:
+        """Take something away; its absence is no error."""
+        with contextlib.suppress(NoSuchContainer), self.stream("DELETE", path, parameters, timeout=60.0):
+            pass
+
+    def post(
+        self, path: str, kind: type[T], parameters: Parameters, *, body: Iterable[bytes], timeout: float
+    ) -> T:
+        """Send a body of any length and decode the answer."""
+        with self.stream("POST", path, parameters, timeout=timeout, body=body) as response:
+            return _decoded(response, kind)
+
+    @contextlib.contextmanager
+    def stream(
+        self,
+        method: str,
+        path: str,
+        parameters: Parameters,
+        *,
+        timeout: float,
+        body: Iterable[bytes] | None = None,
+    ) -> Iterator[httpx2.Response]:
+        """A successful response whose body has not been read yet; `timeout` is seconds of silence.
+
+        Raises `EngineUnreachable`, `EngineHung`, `Incomplete` for a body that is cut, `NoSuchContainer`,
+        `Answered`.
+        """
+        self._knock()
+        lib = self._httpx2
+        patience = lib.Timeout(timeout, connect=CONNECT)
+        reading = False
+        try:
+            asked = self._http.stream(method, path, params=parameters, content=body, timeout=patience)
+            with asked as response:
+                _raise_for(response)
+                reading = True
+                yield response
+        except lib.ConnectTimeout:
+            raise self._hung(CONNECT) from None
+        except lib.TimeoutException:
+            raise self._hung(timeout) from None
+        except lib.ConnectError as error:
+            raise self._unreachable(error) from None
+        except lib.TransportError as error:
+            raise self._cut(error, reading) from None
+
+    @contextlib.contextmanager
+    def download(self, path: str, parameters: Parameters, *, timeout: float) -> Iterator[Iterator[bytes]]:
+        """The blocks of a long answer to POST, whose end the reader must know; raises what `stream` does."""
+        self._knock()
+        reading = False
+        url = f"{BASE}{path}?{urlencode(parameters)}"
+        try:
+            with download.asked(self._path, "POST", url, patience=timeout) as response:
+                if response.status != HTTPStatus.OK:
+                    raise _failed(response.status, response.read(limits.PODMAN_ERROR))
+                reading = True
+                with download.ahead(response.read) as blocks:
+                    yield blocks
+        except TimeoutError:
+            raise self._hung(timeout) from None
+        except (ConnectionError, http.client.HTTPException) as error:
+            raise self._cut(error, reading) from None
+
+    def _hung(self, seconds: float) -> EngineHung:
+        return EngineHung(
+            f"Podman on {self.shown} said nothing for {seconds:.0f} s",
+            hint="see whether the service or its runtime hangs (ps, journalctl -u podman); "
+            "give a longer --timeout if the container is large",
+            code="podman.hung",
+        )
+
+    def _knock(self) -> None:
+        """Whether somebody listens: httpx2 leaves a socket open where nobody does, and says no errno."""
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
+                knock.settimeout(CONNECT)
+                knock.connect(self._path)
+        except TimeoutError:
+            raise self._hung(CONNECT) from None
+        except OSError as error:
+            raise self._unreachable(error) from None
+
+    def _unreachable(self, error: Exception) -> EngineUnreachable:
+        refused = isinstance(error, PermissionError)
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return EngineUnreachable(
+            f"Podman on {self.shown} cannot be reached: {escape(said)[:200]}",
+            hint="run as root, or as the user whose service it is" if refused else START,
+            code="podman.permission" if refused else "podman.unreachable",
+        )
+
+    def _cut(self, error: Exception, reading: bool) -> EngineError | Incomplete:
+        said = f"Podman on {self.shown} closed the connection"
+        cure = "see why the service ended (journalctl -u podman), then try again"
+        if reading:
+            return Incomplete(f"{said} in the middle of its answer", hint=cure, code="podman.stream-cut")
+        return EngineError(f"{said} before it answered", hint=cure, code="podman.closed")
+
+
+def blocks(response: httpx2.Response) -> Iterator[bytes]:
+    """The body of a response as it comes."""
+    return iter(response.iter_raw(download.BLOCK))
+
+
+def _raise_for(response: httpx2.Response) -> None:
+    if response.is_success:
+        return
+    raise _failed(response.status_code, _bounded(response, limits.PODMAN_ERROR))
+
+
+def _failed(status: int, body: bytes) -> EngineError:
+    """The error in the body of an answer that is none."""
+    try:
+        said = msgspec.json.decode(body, type=Failure).message
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        said = body.decode(errors="replace")
+    said = escape(" ".join(said.split()))[:1000] or f"HTTP {status}"
+    if status == HTTPStatus.NOT_FOUND and "no such container" in said:
+        return NoSuchContainer(said, hint="cryoscope targets lists what can be captured here")
+    return Answered(status, said, hint="see journalctl -u podman, and Podman's own `podman events`")
+
+
+def _decoded(response: httpx2.Response, kind: type[T]) -> T:
+    body = _bounded(response, limits.PODMAN_ANSWER)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise EngineError(
+            f"Podman answered something else than was asked: {escape(str(error))[:200]}",
+            hint="is it a service of Podman 4 or later that listens there?",
+            code="podman.answer",
+        ) from None
+
+
+def _bounded(response: httpx2.Response, most: int) -> bytes:
+    body = bytearray()
+    for block in response.iter_raw(64 << 10):
+        body += block
+        if len(body) > most:
+            raise EngineError(
+                f"Podman's answer is longer than {most} bytes", hint="ask for less", code="podman.answer"
+            )
+    return bytes(body)
