@@ -3,7 +3,7 @@
 HTTP/1.0 on a socket of its own: the body ends with the connection and has no chunks, of which Go sends one
 for each 32 KiB and which cost as much to take apart as the hashing.  That it ends too early is told by what
 is in it (`stream`).  A thread reads ahead, so that the service need not wait while a block is hashed and
-written: 1 GiB behind the first byte took 2.0 s with httpx2 and 1.2 s like this.
+written.  (1 GiB behind the first byte: 2.0 s through httpx2, 1.2 s from a bare socket.)
 """
 
 from __future__ import annotations
