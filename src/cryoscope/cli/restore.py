@@ -35,7 +35,11 @@ from cryoscope.cli import options, output, reach_options
 @click.option("--ignore-rootfs", is_flag=True, help="Leave changed files out.")
 @click.option("--ignore-volumes", is_flag=True, help="Leave volumes out.")
 @click.option("--publish", multiple=True, metavar="PORTS", help="Publish a port (with --live; Podman).")
-@click.option("--pod", metavar="NAME", help="Into this pod (with --live; Podman).")
+@click.option(
+    "--pod",
+    metavar="NAME",
+    help="Podman: into this pod; Docker: join this container's network (both with --live); CRI: the pod's name.",
+)
 @click.option("--image", metavar="REFERENCE", help="The base image, if not the one that the archive names.")
 @click.option("--memory", default="2g", show_default=True, metavar="SIZE", help="What a sandbox may use.")
 @click.option(

@@ -169,7 +169,7 @@ def _waiter(start: threading.Barrier) -> Callable[[], None]:
 def _one(engine: Engine, container: Container, taking: Taking, ready: Callable[[], None]) -> CapturePart:
     """One container, from the concerns to the name of its file."""
     told = [*engine.concerns(container, taking.options), *_generic(engine, container, taking)]
-    concerns = [*{each.code: each for each in reversed(told)}.values()][::-1]
+    concerns = [*{(each.code, each.what): each for each in reversed(told)}.values()][::-1]
     against = hard(concerns, force=taking.force)
     if against:
         raise PreflightRefused(against)
@@ -286,7 +286,10 @@ def _beside(engine: Engine, part: CapturePart, taking: Taking) -> CapturePart:
         )
     except CryoscopeError as error:
         return msgspec.structs.replace(part, notes=[*part.notes, f"nothing is beside it: {error.message}"])
-    missing = [f"{each.kind} is not beside it: {each.why}" for each in manifest.missing]
+    missing = [
+        f"{each.kind} is not beside it: {each.why}" + (f" ({each.cure})" if each.cure else "")
+        for each in manifest.missing
+    ]
     return msgspec.structs.replace(part, companions=readable(folder), notes=[*part.notes, *missing])
 
 

@@ -34,7 +34,7 @@ from cryoscope.engines.port import (
 )
 from cryoscope.engines.preflight import restore_concerns
 from cryoscope.engines.target import RUNTIMES, Target
-from cryoscope.engines.vetting import Claim, Policy, clean_copy, vet
+from cryoscope.engines.vetting import Claim, Policy, clean_copy, kernel_of, vet
 from cryoscope.errors import CryoscopeError, Damaged, Refused, UsageError
 from cryoscope.text import readable
 from cryoscope.workflows.documents import Part
@@ -111,7 +111,7 @@ def _onto(
         *restore_concerns(checkpoint, reach.host, options),
     ]
     _go_on(before, restoring)
-    policy = Policy(engine=engine.name, live=options.live)
+    policy = Policy(engine=engine.name, live=options.live, kernel=kernel_of(reach.host))
     verdict = vet(checkpoint, policy, engine.edits(checkpoint, options))
     claimed = [_concern(claim) for claim in verdict.claims if not claim.cleaned]
     concerns = [*dict.fromkeys([*before, *claimed])]

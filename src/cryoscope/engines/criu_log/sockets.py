@@ -8,7 +8,7 @@ ROWS = (
     row(
         "tcp-established",
         "it has established TCP connections",
-        "keep them with tcp established (--tcp-established), or close them with --tcp-close",
+        "keep them with --tcp established, or close them with --tcp close",
         r"Connected TCP socket",
     ),
     row(
@@ -20,13 +20,13 @@ ROWS = (
     row(
         "tcp-close-missing",
         "it was dumped with its TCP connections closed",
-        "restore it with tcp close (--tcp-close) too",
+        "restore it with --tcp close too",
         r"Need to set the --tcp-close",
     ),
     row(
         "tcp-bind-address",
         "a socket's address does not exist here",
-        "give the copy the same address, or restore with tcp close",
+        "give the copy the same address, or restore with --tcp close",
         r"Can't bind inet socket.*(?:Cannot assign requested address|Address not available)",
     ),
     row(
@@ -38,13 +38,13 @@ ROWS = (
     row(
         "tcp-unreachable",
         "the peer of a connection is not reachable from here",
-        "restore it on the same network under the same address, or with tcp close",
+        "restore it on the same network under the same address, or with --tcp close",
         r"Can't connect inet socket back",
     ),
     row(
         "tcp-repair",
         "CRIU may not take over TCP connections here",
-        "run it with CAP_NET_ADMIN, or close the connections with --tcp-close",
+        "run it with CAP_NET_ADMIN, or close the connections with --tcp close",
         r"libsoccr|TCP_REPAIR|TCP repair|(?:Failed to|Can't) (?:un)?lock TCP connection",
     ),
     row(
