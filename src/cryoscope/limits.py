@@ -546,6 +546,9 @@ PODMAN_CONTAINERS = 100_000
 SANDBOX_LOG = 64 * MIB
 """What a sandbox may print before its log begins anew: what goes on in it is not trusted with a disk."""
 
+SANDBOX_PROCESSES = 100_000
+"""Processes of one sandbox that are looked at: more than any bound that a restore gives it."""
+
 SANDBOX_SHM = 1 * GIB
 """The size of /dev/shm in a sandbox at most; its pages count against the sandbox's memory."""
 

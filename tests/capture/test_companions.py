@@ -56,6 +56,16 @@ def broken(*blocks: bytes) -> Iterator[bytes]:
     raise EngineError("closed in the middle", code="own.cut")
 
 
+def test_how_to_have_it_by_hand_is_told_with_what_is_missing(tmp_path: Path) -> None:
+    def none() -> Iterator[bytes]:
+        yield from ()
+        raise EngineError("no images here", hint="own export image.tar", code="own.none")
+
+    _, manifest = save(tmp_path, Own(Beside("image", "image.tar", none(), "x")), "image")
+    told = {"kind": "image", "why": "no images here", "code": "own.none", "cure": "own export image.tar"}
+    assert manifest["missing"] == [told]
+
+
 def test_files_and_their_digests_are_in_the_manifest(tmp_path: Path) -> None:
     engine = Own(
         beside("logs", "container.log", b"one\n", b"two\n"), beside("inspect", "inspect.json", b"{}")

@@ -163,6 +163,7 @@ def test_what_is_there_is_never_written_over(tmp_path: Path) -> None:
             with pytest.raises(EngineError) as relative:
                 engine.capture(running(), CaptureOptions(), sink)
             assert relative.value.code == "cri.location"
+            assert relative.value.hint
         assert asked(runtime, "CheckpointContainer") == []
     assert error.value.code == "cri.location-taken"
     assert (tmp_path / "a.tar").read_bytes() == b"evidence"

@@ -17,6 +17,8 @@ from cri_recordings import (
 )
 
 from cryoscope.engines.cri import messages
+from cryoscope.engines.cri.mounts import Bound, OpenFile, StandIns, still_there, strangers
+from cryoscope.engines.host import Host
 from cryoscope.engines.port import (
     HARD,
     EngineError,
@@ -249,3 +251,42 @@ def test_names_are_checked_before_anything_is_made(tmp_path: Path) -> None:
             engine.restore(str(ARCHIVES["crio"]), found, RestoreOptions(name="../../etc", live=True))
         assert asked(runtime, "RunPodSandbox") == []
     assert error.value.code == "cri.name"
+    assert "--name" in error.value.hint
+
+
+def test_wishes_that_mean_something_else_here_are_told(tmp_path: Path) -> None:
+    """Of volumes there is nothing in these archives, and a pod is always a new one."""
+    with replayed("crio", tmp_path) as (_, engine), open_checkpoint(str(ARCHIVES["crio"])) as checkpoint:
+        codes = [
+            {each.code for each in engine.restore_concerns(checkpoint, RestoreOptions(name="again", **given))}
+            & {"cri.ignore-volumes", "cri.pod-name"}
+            for given in ({}, {"ignore_volumes": True}, {"pod": "web", "live": True})
+        ]
+    assert codes == [set(), {"cri.ignore-volumes"}, {"cri.pod-name"}]
+
+
+def test_files_that_cannot_both_be_there_are_an_error_with_a_code(own: Path) -> None:
+    """No kernel had a file open below a file: an archive may say so all the same."""
+    mounts = [Bound(path="/vol")]
+    files = [OpenFile(path=path, size=1, mode=0o100644) for path in ("/vol/a", "/vol/a/b")]
+    with pytest.raises(EngineError) as caught:
+        StandIns(Host(), "uid").make(mounts, files)
+    assert caught.value.code == "cri.mounts"
+    assert "/vol/a/b" in caught.value.message
+
+
+def test_a_live_restore_asks_for_volumes_of_other_pods(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cryoscope.engines.cri.mounts.KUBELET", f"{tmp_path}/")
+    (tmp_path / "own" / "volumes").mkdir(parents=True)
+    (tmp_path / "other" / "volumes").mkdir(parents=True)
+    (tmp_path / "own" / "link").symlink_to("/etc")
+    paths = ["own/volumes", "other/volumes", "own/link", "own/link/passwd", "own/gone"]
+    mounts = [Bound(path=f"/{number}", source=f"{tmp_path}/{path}") for number, path in enumerate(paths)]
+    assert [still_there(Host(), each) for each in mounts] == [True, True, False, False, False]
+    monkeypatch.setattr("cryoscope.engines.cri.mounts.bound", lambda _: mounts)
+    with open_checkpoint(str(ARCHIVES["containerd"])) as checkpoint:
+        assert len(strangers(Host(), checkpoint)) == 2
+        monkeypatch.setattr(checkpoint.container.pod.__class__, "uid", "own")
+        assert strangers(Host(), checkpoint) == [f"{tmp_path}/other/volumes"]

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from cryoscope.engines.docker import files
 from cryoscope.engines.docker.netns import KEY, joining
 from cryoscope.engines.docker.pause import PROGRAMS, program
 from cryoscope.engines.docker.places import Places, sockets
+from cryoscope.engines.docker.restoring import tcp
 from cryoscope.engines.docker.settings import old, places, sandboxed
 from cryoscope.engines.docker.troubles import refusal
 from cryoscope.engines.host import Host
@@ -221,10 +223,38 @@ def test_what_a_daemon_says_is_safe_to_print() -> None:
 
 def test_places_that_a_daemon_tells_are_checked() -> None:
     for root in ("relative", "/var/../etc", None, 7):
-        with pytest.raises(EngineError):
+        with pytest.raises(EngineError) as raised:
             Places(Host(), {"DockerRootDir": root})
+        assert (raised.value.code, bool(raised.value.hint)) == ("docker.answer", True)
     with pytest.raises(EngineError):
         Places(Host(), {"DockerRootDir": "/var/lib/docker"}).checkpoints("../../etc")
+
+
+@pytest.mark.parametrize(
+    ("wish", "configured", "told"),
+    [
+        ("close", "", "CRIU refuses them"),
+        ("close", "tcp-established # all\n", "there is tcp-established"),
+        ("established", "tcp-close\n", "there is tcp-close"),
+        ("refuse", "# tcp-close\n", "CRIU refuses them"),
+        ("close", "tcp-close\n", None),
+        ("established", "file-locks\ntcp-established\n", None),
+    ],
+)
+def test_what_becomes_of_open_connections_is_told(
+    wish: str, configured: str, told: str | None, tmp_path: Path
+) -> None:
+    """Docker takes no option for them: a file of its host decides."""
+    (tmp_path / "etc/criu").mkdir(parents=True)
+    (tmp_path / "etc/criu/runc.conf").write_text(configured)
+    open_ = SimpleNamespace(socket=SimpleNamespace(protocol="tcp", state="ESTABLISHED"))
+    waits = SimpleNamespace(socket=SimpleNamespace(protocol="tcp", state="LISTEN"))
+    host = SimpleNamespace(path=lambda inside: str(tmp_path) + inside)
+    options = RestoreOptions(name="x", tcp=wish)
+    found = [*tcp(SimpleNamespace(sockets=[open_, waits]), host, options)]  # type: ignore[arg-type]
+    assert [(each.code, each.weight) for each in found] == [("docker.tcp", "note")] * (told is not None)
+    assert all(told in each.what and each.cure for each in found if told)
+    assert not [*tcp(SimpleNamespace(sockets=[waits]), host, options)]  # type: ignore[arg-type]
 
 
 def test_a_daemon_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

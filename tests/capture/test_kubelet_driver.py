@@ -97,7 +97,7 @@ def test_only_the_proxied_way_tells_once_what_it_grants(rig: Rig) -> None:
         time.sleep(1.05 - time.time() % 1 if time.time() % 1 < 0.05 else 1.0)
     assert len([line for line in rig.said if "nodes/proxy" in line]) == 1
     capture(CRIO, rig.reach())
-    assert len(rig.said) == 1
+    assert len([line for line in rig.said if "nodes/proxy" in line]) == 1
 
 
 def test_an_archive_that_is_not_fetched_is_told_and_stays(rig: Rig) -> None:
@@ -510,8 +510,7 @@ def test_options_that_a_kubelet_does_not_have_are_said_before(rig: Rig) -> None:
     assert weights["kubelet.no-pre-checkpoint"] == "hard"
     assert weights["kubelet.no-compression"] == "note"
     assert weights["kubelet.no-file-locks"] == "note"
-    assert weights["kubelet.volumes"] == "note"
-    assert [each.code for each in there.concerns(found, CaptureOptions())] == ["kubelet.volumes"]
+    assert there.concerns(found, CaptureOptions()) == [], "volumes are told once, by the capture"
 
 
 def test_a_container_that_does_not_run_is_refused_before(rig: Rig) -> None:
@@ -523,7 +522,7 @@ def test_a_container_that_does_not_run_is_refused_before(rig: Rig) -> None:
 def test_a_liveness_probe_and_an_archive_that_stays_are_told(rig: Rig) -> None:
     there = engine(COUNTER, _container(probe=True)(rig))
     codes = [each.code for each in there.concerns(there.find("counter"), CaptureOptions(fetch="none"))]
-    assert codes == ["kubelet.volumes", "kubelet.probe", "kubelet.stays"]
+    assert codes == ["kubelet.probe", "kubelet.stays"]
 
 
 def test_the_probe_says_what_nodes_are_and_whether_these_credentials_may(rig: Rig) -> None:
@@ -622,9 +621,31 @@ def test_a_kubelet_with_a_certificate_of_its_own_needs_its_authority_or_insecure
         assert raised.value.code == "kubelet.tls"
         assert kubelet.calls == []
         capture(COUNTER, rig.reach(authority=str(other.certificate)), fetch="none")
-        assert rig.said == []
+        assert [line for line in rig.said if "not checked" in line] == []
         capture("k8s://default/counters/redis", rig.reach(insecure=True), fetch="none")
-        assert "the token" in rig.said[0]
+        assert len([line for line in rig.said if "not checked" in line]) == 1
+
+
+def test_insecure_still_uses_an_authority_that_is_given(rig: Rig, tmp_path: Path, data: Path) -> None:
+    from kubelet_rig import Authority
+
+    from cryoscope.testing.kubelet import Kubelet
+
+    other = Authority(tmp_path / "other")
+    archive = data / "containerd-counter.tar"
+    with Kubelet(rig.cluster, "node1", folder=rig.root, archive=archive, tls=other.server()) as kubelet:
+        rig.cluster.nodes["node1"].port = kubelet.port
+        with pytest.raises(EngineUnreachable) as raised:
+            capture(COUNTER, rig.reach(insecure=True, authority=str(rig.authority.certificate)))
+        assert raised.value.code == "kubelet.tls"
+        assert kubelet.calls == []
+        capture(COUNTER, rig.reach(insecure=True, authority=str(other.certificate)), fetch="none")
+        assert [line for line in rig.said if "not checked" in line] == []
+
+
+def test_the_kubeconfigs_token_is_told_to_be_seen_by_the_node(rig: Rig) -> None:
+    capture(COUNTER, rig.reach(), fetch="none")
+    assert ["--token-file" in line for line in rig.said] == [True]
 
 
 def test_insecure_does_not_leave_out_the_api_servers_check(rig: Rig, tmp_path: Path) -> None:

@@ -334,6 +334,17 @@ def test_without_any_authority_insecure_goes_without(rig: Rig) -> None:
     assert _ok(connect(path, insecure=True))
 
 
+@pytest.mark.parametrize("user", [{"token": "admin"}, {"username": "a", "password": "b"}])
+def test_credentials_do_not_go_without_tls_to_another_machine(rig: Rig, user: dict[str, str]) -> None:
+    for server in ("http://kubernetes.example:6443", "http://192.0.2.1"):
+        with pytest.raises(BadConfig) as raised:
+            connect(rig.kubeconfig(user, server=server))
+        assert raised.value.code == "k8s.cleartext"
+        assert "https://" in raised.value.hint
+    connect(rig.kubeconfig(user, server="http://127.0.0.1:8001")).close()
+    connect(rig.kubeconfig({}, server="http://kubernetes.example:6443")).close()
+
+
 def test_a_name_that_the_certificate_does_not_have_is_refused(rig: Rig) -> None:
     with pytest.raises(Unreachable) as raised:
         _ok(connect(rig.kubeconfig({"token": "admin"}, **{"tls-server-name": "kubernetes.example"})))
@@ -410,6 +421,22 @@ def test_a_hostile_answer_ends_in_a_code(tmp_path: Path, reply: Reply, code: str
         client.get("/api/v1/nodes/x")
     assert raised.value.code == code
     assert "\x1b" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/api/v1/namespaces/a/pods/nope", "there is no pod nope: "),
+        ("/api/v1/namespaces/a/pods/nope/log", "there is no log of pod nope: "),
+        ("/apis/x.io/v1/policies/strict", "there is no policy strict: "),
+        ("/apis/x.io/v1/things", "there is no resource things: "),
+    ],
+)
+def test_what_is_not_there_is_told_as_one(tmp_path: Path, path: str, shown: str) -> None:
+    server, client = _against(tmp_path, lambda _: Reply(404, b'{"kind":"Status","message":"gone"}'))
+    with server, pytest.raises(KubeError) as raised:
+        client.get(path)
+    assert raised.value.message == shown + "gone"
 
 
 def test_an_endless_answer_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

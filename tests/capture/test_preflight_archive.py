@@ -15,6 +15,7 @@ from cryoscope.engines.port import HARD, SOFT, RestoreOptions
 from cryoscope.engines.preflight import disk_concern, free_at, kernel_concerns
 from cryoscope.engines.preflight.cpu import MACHINES, cpu_concerns, flags_of
 from cryoscope.engines.preflight.criu import configuration, version_of
+from cryoscope.engines.preflight.disk import amount
 from cryoscope.engines.preflight.restore import restore_concerns
 from cryoscope.workflows.open import open_checkpoint
 
@@ -102,6 +103,23 @@ def test_more_memory_than_the_sandbox_may_have_is_a_concern(tmp_path: Path) -> N
         assert "preflight.memory-bound" not in {each.code for each in live}
 
 
+def test_the_bounds_that_are_proposed_are_enough(tmp_path: Path) -> None:
+    """Also for a checkpoint of less than a MiB, and for more threads than the sandbox may have."""
+    with open_checkpoint(LOOPER) as checkpoint:
+        small = RestoreOptions(name="x", memory=4096, processes=0)
+        told = {each.code: each for each in restore_concerns(checkpoint, Host(), small)}
+        assert told["preflight.process-bound"].weight == SOFT
+        memory, processes = (
+            told[f"preflight.{each}-bound"].cure.split()[1] for each in ("memory", "process")
+        )
+        enough = RestoreOptions(name="x", memory=int(memory[:-1]) << 20, processes=int(processes))
+        bound = {"preflight.memory-bound", "preflight.process-bound"}
+        assert not bound & {each.code for each in restore_concerns(checkpoint, Host(), enough)}
+        assert " KiB of memory" in told["preflight.memory-bound"].what
+        live = RestoreOptions(name="x", memory=4096, processes=0, live=True)
+        assert not bound & {each.code for each in restore_concerns(checkpoint, Host(), live)}
+
+
 # --- room -----------------------------------------------------------------------------------------
 def test_room_is_told_of_places_that_are_not_there_yet(tmp_path: Path) -> None:
     free, below = free_at(str(tmp_path)), free_at(str(tmp_path / "not" / "yet.tar"))
@@ -116,6 +134,20 @@ def test_more_than_there_is_room_for_is_a_concern_that_can_be_forced(tmp_path: P
     assert found is not None
     assert (found.code, found.weight) == ("preflight.disk", SOFT)
     assert "/var/lib/x" in found.what
+
+
+@pytest.mark.parametrize(
+    ("number", "down", "up"),
+    [
+        (0, "0 KiB", "0 KiB"),
+        (1, "0 KiB", "1 KiB"),
+        ((1 << 20) + 1, "1,024 KiB", "1,025 KiB"),
+        (10 << 20, "10 MiB", "10 MiB"),
+        ((10 << 20) + 1, "10 MiB", "11 MiB"),
+    ],
+)
+def test_amounts_below_10_mib_are_told_in_kib(number: int, down: str, up: str) -> None:
+    assert (amount(number), amount(number, up=True)) == (down, up)
 
 
 # --- criu -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cryoscope.engines.host import Host
+from cryoscope.errors import Incomplete
 
 
 class FileSink:
@@ -30,3 +31,17 @@ class FileSink:
             with open(host.path(folder + "/archive.tar"), "rb") as made:
                 while block := made.read(1 << 20):
                     self.write(block)
+
+
+class FullSink(FileSink):
+    """One on a disk that is full after so many bytes."""
+
+    def __init__(self, path: Path, room: int = 20_000) -> None:
+        super().__init__(path)
+        self.room = room
+
+    def write(self, block: bytes | memoryview) -> None:
+        self.room -= len(block)
+        if self.room < 0:
+            raise Incomplete("No space left on device", hint="make room", code="capture.disk-full")
+        super().write(block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from cryoscope.engines.cri.client import CallFailed
 from cryoscope.engines.host import Host
 from cryoscope.engines.port import CaptureOptions, EngineError, EngineHung, NoSuchContainer, Reach
 from cryoscope.engines.target import parse
+from cryoscope.workflows.companions import save_companions
 from cryoscope.workflows.open import open_checkpoint
 from lab import workloads
 from lab.engines import Refused, Running, wait_for_word
@@ -198,6 +200,23 @@ def test_a_process_that_job_control_stopped_is_told_before(containerd: Container
         found = engine.concerns(engine.find(started.id), CaptureOptions())
         engine.close()
     assert "cri.stopped-process" in {each.code for each in found}
+
+
+def test_what_the_runtime_says_and_its_log_are_saved_beside(containerd: Containerd, tmp_path: Path) -> None:
+    with running(containerd, SHELL_COUNTER) as started:
+        engine = kit.engine_of(containerd)
+        found = engine.find(started.id)
+        wanted = ["inspect", "pod", "logs", "image"]
+        made, manifest = save_companions(engine, found, wanted, str(tmp_path / "a.tar"))
+        engine.close()
+    folder = Path(made)
+    assert [each.name for each in manifest.files] == ["inspect.json", "pod.json", "container.log"]
+    inspect, pod = (json.loads((folder / each).read_text()) for each in ("inspect.json", "pod.json"))
+    assert inspect["status"]["id"] == started.id
+    assert inspect["info"]["info"]["sandboxID"] == pod["status"]["id"]
+    assert any(line.endswith("F ready") for line in (folder / "container.log").read_text().splitlines())
+    (image,) = manifest.missing
+    assert f"export image.tar {found.image}" in image.cure
 
 
 def test_what_is_mounted_is_said_to_be_left_out(containerd: Containerd, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,12 @@ from _pytest.mark import ParameterSet
 from criu_trees import Trees, trees, wait
 from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.engines.port import HARD, CaptureOptions, EngineError, Restored, RestoreOptions
+from cryoscope.errors import Incomplete
 from cryoscope.workflows.open import open_checkpoint
 from lab.engines.criu import Criu as Bare
 from lab.node import Node
 from lab.workloads import ALL, HTTP_COUNTER, REDIS, SHELL_COUNTER, THREADS, Workload
+from sinks import FullSink
 
 pytestmark = pytest.mark.xdist_group("criu")
 
@@ -236,6 +239,33 @@ def test_a_stopped_capture_ends_the_tree(some: Trees) -> None:
     wait(lambda: some.host.pid(pid) is None)
     with open_checkpoint(str(archive)) as checkpoint:
         assert some.restore(archive, checkpoint, LIVE).pid == pid
+
+
+def test_devices_among_the_hosts_files_are_none_in_the_sandbox(some: Trees) -> None:
+    pid = some.start(THREADS)
+    archive, _ = some.capture(pid)
+    with open_checkpoint(str(archive)) as checkpoint:
+        copy = some.restore(archive, checkpoint, SANDBOX)
+    lines = [line.split() for line in Path(f"/proc/{some.here(copy.pid)}/mountinfo").read_text().splitlines()]
+    layers = [line[5].split(",") for line in lines if "overlay" in line]
+    assert layers
+    assert all("nodev" in each for each in layers)
+
+
+def test_a_stopped_tree_whose_archive_cannot_be_written_is_not_lost(some: Trees, tmp_path: Path) -> None:
+    pid = some.start(THREADS)
+    sink = FullSink(tmp_path / "full.tar")
+    with pytest.raises(Incomplete) as caught:
+        some.engine.capture(some.engine.find(str(pid)), CaptureOptions(stop=True), sink)
+    wait(lambda: some.host.pid(pid) is None)
+    folder = next(word for word in caught.value.hint.split() if word.startswith("/"))
+    images = some.node.outside(folder)
+    assert {"inventory.img", "pstree.img", "pages-1.img"} <= {each.name for each in images.iterdir()}
+    command = ["criu", "restore", "--images-dir", folder, "--restore-detached", "--manage-cgroups=ignore"]
+    some.node.run(*command)
+    assert some.host.pid(pid) is not None
+    some.kill(pid)
+    shutil.rmtree(images.parent)
 
 
 def test_what_it_has_open_and_is_gone_is_named(some: Trees) -> None:

@@ -13,12 +13,14 @@ import pytest
 
 from cryoscope.checkpoint.complete import missing_from
 from cryoscope.engines.port import Captured, CaptureOptions, Container, EngineError
+from cryoscope.errors import Incomplete
 from cryoscope.workflows.open import open_checkpoint
 from docker_under_test import ask, capture, engine_of, inspect, removed, restore, run
 from lab.engines import Refused, Running
 from lab.engines.docker import DATA, Docker
 from lab.errors import LabError
 from lab.workloads import ALL, SHELL_COUNTER, Workload
+from sinks import FullSink
 from test_fs import EMPTIED, UNCHANGED, Real, upper_of, walked
 from writer import WRITER
 
@@ -102,6 +104,21 @@ def test_a_capture_that_stops(docker: Docker, started: Running, tmp_path: Path) 
     with removed(docker, "goes-on"), open_checkpoint(str(path)) as checkpoint:
         assert [*missing_from(checkpoint)] == []
         assert restore(docker, path, "goes-on", live=True).pid
+
+
+@pytest.mark.parametrize("started", [SHELL_COUNTER], indirect=True)
+def test_a_stopped_container_whose_archive_cannot_be_written_is_not_lost(
+    docker: Docker, started: Running, tmp_path: Path
+) -> None:
+    engine = engine_of(docker)
+    sink = FullSink(tmp_path / "full.tar")
+    with pytest.raises(Incomplete) as caught:
+        engine.capture(engine.find(started.id), CaptureOptions(stop=True), sink)
+    assert not inspect(docker, started.id)["State"]["Running"]
+    (name,) = left_with_docker(docker, started.id)
+    assert f"--checkpoint {name}" in caught.value.hint
+    ask(docker, "POST", f"/containers/{started.id}/start?checkpoint={name}")
+    assert inspect(docker, started.id)["State"]["Running"]
 
 
 @pytest.mark.parametrize("started", [SHELL_COUNTER], indirect=True)

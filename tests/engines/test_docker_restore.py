@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ from docker_under_test import (
 from lab.engines.docker import DATA, Docker
 from lab.workloads import HTTP_COUNTER, KINDS, REDIS, SHELL_COUNTER, Workload
 from sinks import FileSink
+from test_escaped import nameless
 
 pytestmark = pytest.mark.xdist_group("docker")
 LOOPBACK = ["lo"]
@@ -139,6 +141,19 @@ def test_what_comes_back_outside_the_sandbox_is_ended(
         with pytest.raises(Refused) as refused:
             restore(docker, path, "outside")
         assert refused.value.code == "docker.sandbox-network"
+        assert not {"outside", "outside-network"} & {each.name for each in engine_of(docker).list()}
+
+
+def test_what_comes_back_in_other_namespaces_of_the_host_is_ended(
+    docker: Docker, counter: tuple[Path, int], tmp_path: Path
+) -> None:
+    path = tmp_path / "nameless.tar"
+    shutil.copy(counter[0], path)
+    nameless(path, ("ipc", "uts"))
+    with removed(docker, "outside"):
+        with pytest.raises(EngineError) as caught:
+            restore(docker, path, "outside")
+        assert caught.value.code == "docker.escaped"
         assert not {"outside", "outside-network"} & {each.name for each in engine_of(docker).list()}
 
 
@@ -301,7 +316,9 @@ def test_live_a_network_of_its_own_is_refused_with_the_cure(docker: Docker, serv
         assert refused.value.code == "docker.restore-network"
         assert "live-one" not in {each.name for each in engine_of(docker).list()}
         run(docker, "busybox", ("/bin/busybox", "sh", "-c", "echo ready; sleep 1000"), "shares")
-        assert "docker.restore-network" not in against(docker, path, "live-one", live=True, pod="shares")
+        told = against(docker, path, "live-one", live=True, pod="shares")
+        assert "docker.restore-network" not in told
+        assert told["docker.pod"] == "note"
         done = restore(docker, path, "live-one", live=True, pod="shares")
         assert visits(docker, done.pid or 0) == before + 1
 

@@ -21,7 +21,7 @@ from cryoscope.workflows.open import open_checkpoint
 from lab.engines import Running
 from lab.engines.podman import Podman
 from lab.workloads import KINDS_LOCKED, SHELL_COUNTER, TCP_CLIENT, TCP_SERVER
-from sinks import FileSink
+from sinks import FileSink, FullSink
 
 Lab = Callable[[str], Podman]
 
@@ -105,6 +105,21 @@ def test_archives_are_compressed_on_the_way(
     with open_checkpoint(str(tmp_path / "a")) as checkpoint:
         assert len(checkpoint.processes) == 2
         assert not checkpoint.damaged
+
+
+@pytest.mark.xdist_group("podman-crun")
+def test_a_stopped_container_whose_archive_cannot_be_written_is_not_lost(
+    crun: Podman, tmp_path: Path
+) -> None:
+    with running(crun, SHELL_COUNTER) as found:
+        engine, sink = kit.driver(crun), FullSink(tmp_path / "full.tar")
+        with pytest.raises(Incomplete) as caught:
+            engine.capture(engine.find(found.id), kit.options(stop=True), sink)
+        assert engine.find(found.id).state == "exited"
+        command = caught.value.hint.partition(": ")[2].partition(" lets")[0]
+        assert command.startswith("podman container restore ")
+        crun.node.run(*command.split())
+        assert engine.find(found.id).state == "running"
 
 
 @pytest.mark.xdist_group("podman-crun")

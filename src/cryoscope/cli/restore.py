@@ -38,7 +38,7 @@ from cryoscope.cli import options, output, reach_options
 @click.option(
     "--pod",
     metavar="NAME",
-    help="Podman: into this pod; Docker: join this container's network (both with --live); CRI: the pod's name.",
+    help="Podman's pod, Docker's container to join (--live); the new pod's name (CRI).",
 )
 @click.option("--image", metavar="REFERENCE", help="The base image, if not the one that the archive names.")
 @click.option("--memory", default="2g", show_default=True, metavar="SIZE", help="What a sandbox may use.")

@@ -17,7 +17,7 @@ import msgspec
 from cryoscope import limits
 from cryoscope.kubeapi import config, credentials, streams, tls
 from cryoscope.kubeapi.errors import BadAnswer, BadConfig, asked, of_answer, shown
-from cryoscope.kubeapi.http import Answer, Wire
+from cryoscope.kubeapi.http import Answer, Wire, is_loopback
 
 Object = dict[str, Any]
 
@@ -45,7 +45,8 @@ def connect(
     """A client of the context; options replace the context's credentials, `authority` adds to its own.
 
     `insecure` skips the check of a server only where no authority is known.  Nothing is sent yet, but the
-    context's plugin is run.  Raises `BadConfig`, `ContextUnknown`, `PluginFailed`.
+    context's plugin is run.  Raises `BadConfig` (`k8s.cleartext` for a token without TLS),
+    `ContextUnknown`, `PluginFailed`.
     """
     choice = config.choose(kubeconfig, context)
     identity = credentials.of_files(token_file, certificate, key) or credentials.of_choice(choice)
@@ -54,8 +55,21 @@ def connect(
         raise BadConfig(
             f"{shown(server) or 'nothing'} is no address of an API server", hint="https://HOST:PORT"
         )
+    _not_in_the_clear(server, identity)
     found = tls.context(choice.cluster, identity.certificate, authority=authority, insecure=insecure)
     return Client(choice, identity, server, found)
+
+
+def _not_in_the_clear(server: str, identity: credentials.Identity) -> None:
+    """Refuse to send a token or password without TLS, but to this machine."""
+    url = urlsplit(server)
+    secret = identity.token is not None or identity.login is not None
+    if secret and url.scheme == "http" and not is_loopback(url.hostname or ""):
+        raise BadConfig(
+            f"{shown(server)} has no TLS: everybody on the way would see the credentials",
+            hint="give the server's https:// address in the kubeconfig",
+            code="k8s.cleartext",
+        )
 
 
 class Client:

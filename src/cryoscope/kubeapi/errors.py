@@ -175,7 +175,7 @@ def _explained(code: int, status: Status | None, said: str, about: Asked) -> tup
     if code == 403:
         return Forbidden, f"not allowed: {about} ({said})", _grant(about)
     if code == 404:
-        return NotFound, f"there is no {about.resource} {about.name}: {said}", "look for it with kubectl get"
+        return NotFound, f"there is no {_one(about)}: {said}", "look for it with kubectl get"
     if code == 409:
         return (
             Exists,
@@ -193,6 +193,15 @@ def _explained(code: int, status: Status | None, said: str, about: Asked) -> tup
             "give the server's own address",
         )
     return KubeError, f"the API server failed to {about}: {said}", ""
+
+
+def _one(about: Asked) -> str:
+    """One of a resource in words: `pod web` of `get pods web`, `log of pod web` of `get pods/log web`."""
+    if not about.name:
+        return f"resource {about.resource}"
+    resource, _, sub = about.resource.partition("/")
+    kind = resource[:-3] + "y" if resource.endswith("ies") else resource.removesuffix("s")
+    return (f"{sub} of " if sub else "") + f"{kind} {about.name}"
 
 
 def _grant(about: Asked) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -179,6 +180,14 @@ def _keep_refusal(response: Any) -> None:
         if len(body) > limits.KUBE_ERRORS:
             break
     response.extensions[REFUSAL] = body[: limits.KUBE_ERRORS]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_tls(error: BaseException | None) -> bool:

@@ -42,7 +42,11 @@ def collect(
     here has been compared with it a second time; only `local` can.  Raises `CollectError`, `UsageError`.
     """
     if how not in WAYS:
-        raise UsageError(f"there is no way {readable(how)[:50]} to fetch", hint="give " + ", ".join(WAYS))
+        raise UsageError(
+            f"there is no way {readable(how)[:50]} to fetch",
+            hint="give --fetch " + ", ".join(WAYS),
+            code="collect.way",
+        )
     if remove and how != "local":
         raise UsageError(
             "only --fetch local can remove the node's copy",

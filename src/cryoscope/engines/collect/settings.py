@@ -26,7 +26,11 @@ def settings(client: Client, namespace: str, image: str | None, folder: str) -> 
     Raises `UsageError`, `CollectError`: collect.image-unset, collect.folder.
     """
     if not LABEL.match(namespace):
-        raise UsageError(f"{readable(namespace)[:100]!r} is no namespace", hint="give --reader-namespace")
+        raise UsageError(
+            f"{readable(namespace)[:100]!r} is no namespace",
+            hint="give --reader-namespace lower-case letters, digits and -",
+            code="collect.reader-namespace",
+        )
     given = _given(client, namespace)
     chosen = image or given.get("image", "")
     if not chosen:
@@ -61,5 +65,9 @@ def _given(client: Client, namespace: str) -> dict[str, str]:
 
 def _plain(folder: str) -> str:
     if not FOLDER.fullmatch(folder):
-        raise CollectError("that is no folder of archives", code="collect.name")
+        raise CollectError(
+            f"{escape(readable(folder))[:200]} is no folder of archives",
+            hint="look on the node, in `checkpoints` below the kubelet's --root-dir",
+            code="collect.name",
+        )
     return folder

@@ -68,7 +68,11 @@ def capture(
 def _empty(location: str, outside: str) -> None:
     """Refuse a place where anything lies: runtimes write over it, or into it."""
     if not location.startswith("/"):
-        raise EngineError(f"{escape(location)} is no absolute path", code="cri.location")
+        raise EngineError(
+            f"{escape(readable(location))[:200] or 'nothing'} is no absolute path",
+            hint="give -o a whole path, which begins with /",
+            code="cri.location",
+        )
     try:
         found = os.lstat(outside)
     except FileNotFoundError:

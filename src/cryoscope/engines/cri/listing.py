@@ -28,7 +28,11 @@ def containers(client: Client, runtime: str, capture: Ability, restore: Ability)
     except CallFailed as error:
         raise refused(error) from None
     if len(found) > limits.CRI_CONTAINERS:
-        raise EngineError(f"the runtime lists {len(found)} containers", code="cri.answer")
+        raise EngineError(
+            f"the runtime lists {len(found)} containers, more than any node has",
+            hint="look what listens on the socket; remove containers that ended (crictl rm --all)",
+            code="cri.answer",
+        )
     listed = (_container(each, pods.get(each.pod_sandbox_id), runtime, capture, restore) for each in found)
     return [each for each in listed if CONTAINER.match(each.id)]
 

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cryoscope import limits
+from cryoscope.engines.cri import nodefiles
 from cryoscope.engines.cri.abilities import CRIO
 from cryoscope.engines.host import SCRATCH, Host
-from cryoscope.engines.port import Record
+from cryoscope.engines.port import EngineError, Record
+from cryoscope.text import escape, readable
 
 if TYPE_CHECKING:
     from cryoscope.checkpoint.checkpoint import Checkpoint
@@ -116,15 +118,24 @@ class StandIns:
         self.folder = f"{SCRATCH}/restored-{uid}"
 
     def make(self, mounts: list[Bound], files: list[OpenFile]) -> dict[str, str]:
-        """Make them; returns where on the host each mount's is, by its path in the container."""
+        """Make them; returns where on the host each mount's is, by its path in the container.
+
+        Raises `EngineError` for names that cannot all be, such as a file below a file.
+        """
         if not mounts:
             return {}
-        os.makedirs(self.host.path(self.folder), mode=0o700)
         places = {each.path: f"{self.folder}/{number}" for number, each in enumerate(mounts)}
-        for each in mounts:
-            self._make(places[each.path], each)
-        for file in files:
-            self._file(places, file)
+        path = self.folder
+        try:
+            os.makedirs(self.host.path(self.folder), mode=0o700)
+            for each in mounts:
+                path = each.path
+                self._make(places[path], each)
+            for file in files:
+                path = file.path
+                self._file(places, file)
+        except OSError as error:
+            raise _unmade(path, error) from None
         return places
 
     def _make(self, place: str, mount: Bound) -> None:
@@ -151,7 +162,31 @@ class StandIns:
         shutil.rmtree(self.host.path(self.folder), ignore_errors=True)
 
 
+def _unmade(path: str, error: OSError) -> EngineError:
+    return EngineError(
+        f"nothing can stand in for {escape(readable(path))[:200]}: {error.strerror or error}",
+        hint=f"look whether {SCRATCH} on the node has room; if it has, the archive names what cannot be",
+        code="cri.mounts",
+    )
+
+
 def still_there(host: Host, mount: Bound) -> bool:
-    """Whether a volume of a pod is on this node as it was: for a container that is restored live."""
-    plain = mount.source.startswith(KUBELET) and _plain(mount.source)
-    return plain and os.path.exists(host.path(mount.source))
+    """Whether a volume of a pod is on this node as it was: for a container that is restored live.
+
+    A link on the way could lead to anything else of the node.
+    """
+    if not mount.source.startswith(KUBELET) or not _plain(mount.source):
+        return False
+    try:
+        os.close(nodefiles.opened(host, mount.source))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def strangers(host: Host, checkpoint: Checkpoint) -> list[str]:
+    """Folders of the node that a live restore would mount, and that are not of the archive's own pod."""
+    pod = checkpoint.container.pod
+    own = f"{KUBELET}{pod.uid}/" if pod and pod.uid and "/" not in pod.uid else None
+    there = [each.source for each in bound(checkpoint) if still_there(host, each)]
+    return [source for source in there if own is None or not source.startswith(own)]

@@ -6,6 +6,7 @@ one in the root of another process not out of that root.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 RUN = "/var/run/"
 """A link to /run on every machine with these engines."""
+BLOCK = 1 << 20
 
 
 def opened(host: Host, path: str) -> int:
@@ -47,6 +49,19 @@ def log(host: Host, path: str, container: str) -> str:
     if f"/{container}/" not in path or not path.endswith(".log"):
         return ""
     return next(_read(host, path), "")
+
+
+def whole(host: Host, path: str) -> Iterator[bytes]:
+    """What is in a plain file now, though it may grow meanwhile; raises OSError."""
+    file = opened(host, path)
+    with os.fdopen(file, "rb") as found:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file")
+        left = status.st_size
+        while left and (block := found.read(min(left, BLOCK))):
+            yield block
+            left -= len(block)
 
 
 def _read(host: Host, path: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from cryoscope.engines import escaped
 from cryoscope.engines.cri import pods
 from cryoscope.engines.cri.abilities import CONTAINERD, Runtime, document
 from cryoscope.engines.cri.client import CallFailed, Client
@@ -78,7 +79,11 @@ def restore(
     """Let an archive, or a checkpoint image of the node, go on; raises `EngineError` and leaves nothing."""
     for name in (options.name, options.pod):
         if name is not None and not CONTAINER.match(name):
-            raise UsageError(f"{escape(readable(name))[:100]!r} is no name of a container", code="cri.name")
+            raise UsageError(
+                f"{escape(readable(name))[:100]!r} is no name of a container",
+                hint="give --name and --pod letters, digits, _ . and -, a letter or digit first",
+                code="cri.name",
+            )
     if known.host_network and not options.live:
         raise Refused(
             HOST_NETWORK, hint="restore it with --live if it may have that", code="cri.host-network"
@@ -95,6 +100,8 @@ def restore(
         isolation = None if options.live else isolate(host, _pod_info(client, pod))
         container = _start(client, runtime, host, pod, plan, config, options)
         pid = _goes_on(client, container, isolation)
+        if isolation is not None:
+            escaped.check(host, pid, "cri")
         undo.pop_all()
     return Restored(
         engine="cri",

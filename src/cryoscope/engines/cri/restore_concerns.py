@@ -10,6 +10,7 @@ from cryoscope.engines.cri import images
 from cryoscope.engines.cri.abilities import CONTAINERD, CRIO, Runtime, restoring
 from cryoscope.engines.cri.client import Client
 from cryoscope.engines.cri.concerns import RUNC_CONF, criu_options
+from cryoscope.engines.cri.mounts import strangers
 from cryoscope.engines.cri.pods import counts_processes
 from cryoscope.engines.cri.restore import HOST_NETWORK, on_host_network
 from cryoscope.engines.host import Host
@@ -37,6 +38,7 @@ def concerns(
     yield from _wishes(options)
     yield from _tcp(host, checkpoint, options)
     yield from _shared_memory(checkpoint)
+    yield from _mounts(host, checkpoint, options)
     yield from _around(host, options)
 
 
@@ -79,6 +81,16 @@ def _wishes(options: RestoreOptions) -> Iterator[Concern]:
     if options.ignore_rootfs:
         what = "runtimes always put the changed files back"
         yield Concern(code="cri.option", weight=HARD, what=what, cure="leave --ignore-rootfs out")
+    if options.ignore_volumes:
+        what = "--ignore-volumes changes nothing: no archive of a runtime holds volumes, " + (
+            "and live they are the node's own, where they still are"
+            if options.live
+            else "and the sandbox has empty ones"
+        )
+        yield Concern(code="cri.ignore-volumes", weight=NOTE, what=what, cure="leave --ignore-volumes out")
+    if options.pod:
+        what = f"--pod is the name of a new pod, {escape(readable(options.pod))[:100]}: none is joined"
+        yield Concern(code="cri.pod-name", weight=NOTE, what=what)
 
 
 def _tcp(host: Host, checkpoint: Checkpoint, options: RestoreOptions) -> Iterator[Concern]:
@@ -100,6 +112,16 @@ def _shared_memory(checkpoint: Checkpoint) -> Iterator[Concern]:
     if name := next(inside, None):
         what = f"it has {escape(readable(name))[:200]} open, which is the pod's and not in the archive"
         yield Concern(code="cri.shared-memory", weight=SOFT, what=what, cure="no runtime can restore it")
+
+
+def _mounts(host: Host, checkpoint: Checkpoint, options: RestoreOptions) -> Iterator[Concern]:
+    """The archive's word is all there is for which folders of the node the container may have."""
+    found = strangers(host, checkpoint) if options.live else []
+    if found:
+        named = ", ".join(escape(readable(source))[:200] for source in found[:3])
+        what = f"it would get {len(found)} folders of other pods on this node: {named}"
+        cure = "leave --live out: the sandbox has empty ones"
+        yield Concern(code="cri.mounts", weight=SOFT, what=what, cure=cure)
 
 
 def _around(host: Host, options: RestoreOptions) -> Iterator[Concern]:

@@ -63,7 +63,7 @@ def _of_connections(checkpoint: Checkpoint, options: RestoreOptions) -> Iterator
     if count and options.tcp == "refuse":
         what = f"it has {count} established TCP connections"
         yield _hard(
-            "tcp-established", what, "--tcp-close closes them, --tcp-established tries to go on with them"
+            "tcp-established", what, "--tcp close closes them, --tcp established tries to go on with them"
         )
     elif count and options.tcp == "established" and not options.live:
         yield _note("tcp-established", "in the sandbox only connections within it can go on")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cryoscope.engines.criu import against, obstacles, privileges, restoring
+from cryoscope.engines.criu import against, obstacles, privileges, remains, restoring
 from cryoscope.engines.criu.dumping import Dump
 from cryoscope.engines.criu.packing import Packer
 from cryoscope.engines.criu.processes import Processes, Task
@@ -53,6 +53,7 @@ class Criu:
 
     def __init__(self, reach: Reach) -> None:
         self.host = reach.host
+        self._say = reach.say
         self._program = Program(reach.host)
         self._processes = Processes(reach.host)
 
@@ -138,8 +139,9 @@ class Criu:
         with self.host.scratch() as folder:
             dump = Dump(self._program, folder, int(container.id), options)
             about, began = self._about(dump.seen.root), time.time_ns()
-            seconds = dump.run()
-            statistics = Packer(self.host, folder, sink).pack(about, began)
+            with remains.kept(dump, self._say):
+                seconds = dump.run()
+                statistics = Packer(self.host, folder, sink, keep=options.stop).pack(about, began)
         return Captured(
             container=container,
             version=self._program.version or "",

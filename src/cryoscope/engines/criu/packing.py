@@ -1,7 +1,8 @@
 """The folder of a dump as one plain tar, streamed: what was dumped, CRIU's log, images, files.
 
 The pages come last, so that whoever reads the archive once knows by then what they are.  Each file is taken
-away when it has been written: the images are never there twice for longer than one of them takes.
+away when it has been written: the images are never there twice for longer than one of them takes.  Those of
+a tree that was stopped (`keep`) stay until all is written: they are all that is left of it.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ PAGES = "pages-"
 class Packer:
     """Writes what a dump has left in its folder on the host into a sink."""
 
-    def __init__(self, host: Host, folder: str, sink: Sink) -> None:
+    def __init__(self, host: Host, folder: str, sink: Sink, *, keep: bool = False) -> None:
         self._host = host
         self._folder = folder
         self._sink = sink
+        self._keep = keep
 
     def pack(self, about: dict[str, Any], mtime_ns: int) -> dict[str, int]:
         """Write the archive and return CRIU's statistics (microseconds, pages)."""
@@ -57,7 +59,8 @@ class Packer:
             if stat.S_ISREG(found.st_mode):
                 member = name.replace("images/", "checkpoint/").removeprefix("work/")
                 tar.add(member, cast(BinaryIO, file), size=found.st_size, mode=0o600, mtime_ns=mtime_ns)
-        os.unlink(path)
+        if not self._keep:
+            os.unlink(path)
 
     def _statistics(self) -> dict[str, int]:
         path = self._host.path(f"{self._folder}/work/stats-dump")

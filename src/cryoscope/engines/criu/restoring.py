@@ -11,6 +11,7 @@ import msgspec
 
 from cryoscope.checkpoint.archive import Archive, FileSource, open_archive
 from cryoscope.checkpoint.checkpoint import Checkpoint as Cleaned
+from cryoscope.engines import escaped
 from cryoscope.engines.criu import privileges, unpacking
 from cryoscope.engines.criu.dumping import failure
 from cryoscope.engines.criu.processes import Processes
@@ -33,7 +34,9 @@ def restore(program: Program, archive: str, checkpoint: Checkpoint, options: Res
     """Let the images in `archive` go on; its files are on the host for as long as this takes."""
     if not NAME.match(options.name):
         raise UsageError(
-            f"{readable(options.name)[:80]!r} is no name for a copy", hint="letters, digits, -_."
+            f"{readable(options.name)[:80]!r} is no name for a copy",
+            hint="give --name letters, digits, _ . and -, at most 64, a letter or digit first",
+            code="criu.name",
         )
     started = time.monotonic()
     with open_archive(FileSource(archive)) as cleaned, program.host.scratch() as folder:
@@ -83,6 +86,8 @@ def _sandboxed(
         files = () if options.ignore_rootfs else unpacking.files(cleaned, program.host, kept)
         sandbox.prepare(files, addresses(checkpoint))
         sandbox.run(_options(checkpoint, options))
+        # The one that made the namespaces is in the control groups too, and on the outside.
+        escaped.check(program.host, sandbox.on_host(sandbox.first()), "criu", groups=False)
     except BaseException:
         sandbox.end()
         raise

@@ -37,7 +37,7 @@ inner() {
   base=$folder/sandbox
   new=$base/new
   count=0
-  mount -t tmpfs -o "mode=700,size=$memory" tmpfs "$base"
+  mount -t tmpfs -o "mode=700,nodev,size=$memory" tmpfs "$base"
   mkdir "$new" "$base/layers"
   . "$folder/mounts"
   kernels
@@ -78,7 +78,7 @@ layer() {
   mkdir -p "$upper" "$base/layers/$count/work"
   chmod "$(stat -c %a "$1")" "$upper"
   chown "$(stat -c %u:%g "$1")" "$upper"
-  mount -t overlay overlay -o "lowerdir=$1,upperdir=$upper,workdir=$base/layers/$count/work" "$new$1" ||
+  mount -t overlay overlay -o "nodev,lowerdir=$1,upperdir=$upper,workdir=$base/layers/$count/work" "$new$1" ||
     left_out "$1"
 }
 

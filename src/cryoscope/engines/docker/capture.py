@@ -32,7 +32,15 @@ from cryoscope.engines.docker.daemon import Daemon
 from cryoscope.engines.docker.logs import log_lines, raw_log
 from cryoscope.engines.docker.places import Places
 from cryoscope.engines.docker.volumes import binds, fetch_volume, volumes
-from cryoscope.engines.port import Captured, CaptureOptions, Container, EngineError, Sink
+from cryoscope.engines.port import (
+    Captured,
+    CaptureOptions,
+    Container,
+    EngineError,
+    EngineHung,
+    EngineUnreachable,
+    Sink,
+)
 from cryoscope.errors import Incomplete
 from cryoscope.text import escape
 
@@ -64,11 +72,15 @@ class Capture:
         self._dumped = 0.0
 
     def run(self, sink: Sink) -> Captured:
-        """Checkpoint it and write the archive; the daemon's own copy is taken away, whatever happens."""
+        """Checkpoint it and write the archive.
+
+        The daemon's own copy is taken away, whatever happens, unless it is the last of what was stopped.
+        """
         inspect = self._daemon.ask("GET", f"/containers/{self._id}/json")
         documents = self._documents(inspect)
         with ExitStack() as stack:
-            name, folder = stack.enter_context(checkpoints.kept(self._daemon, self._places, self._id))
+            made = checkpoints.kept(self._daemon, self._places, self._id, last=self._is_last)
+            name, folder = stack.enter_context(made)
             seconds = self._dump(name)
             with _room(sink.path):
                 members = [*self._files(inspect, stack, os.path.dirname(os.path.abspath(sink.path)))]
@@ -85,6 +97,10 @@ class Capture:
 
     def _version(self) -> str:
         return str((self._daemon.ask("GET", "/version") or {}).get("Version") or "")
+
+    def _is_last(self, error: BaseException) -> bool:
+        """Whether the container has ended, or may have, with its checkpoint."""
+        return self._options.stop and (self._dumped > 0 or isinstance(error, (EngineHung, EngineUnreachable)))
 
     def _dump(self, name: str) -> float:
         """Have the daemon make the checkpoint; returns the seconds that took."""

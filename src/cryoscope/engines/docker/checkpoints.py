@@ -11,7 +11,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -20,6 +20,7 @@ from cryoscope.engines.docker.daemon import Daemon
 from cryoscope.engines.docker.places import NAME, Places
 from cryoscope.engines.docker.troubles import explained
 from cryoscope.engines.port import EngineError
+from cryoscope.errors import CryoscopeError
 
 PREFIX = "cryoscope-"
 RACE = "docker.race"
@@ -41,17 +42,33 @@ def names(daemon: Daemon, id_: str) -> list[str]:
 
 
 @contextmanager
-def kept(daemon: Daemon, places: Places, id_: str) -> Iterator[tuple[str, str]]:
-    """A name for a checkpoint, and its folder as seen from here; both are taken away at the end."""
+def kept(
+    daemon: Daemon, places: Places, id_: str, *, last: Callable[[BaseException], bool] = lambda _error: False
+) -> Iterator[tuple[str, str]]:
+    """A name for a checkpoint, and its folder as seen from here; both are taken away at the end.
+
+    Not so where something failed and `last` says that they are all that is left of the processes: then the
+    error's hint says where they are.
+    """
     name = new_name()
     folder = f"{places.checkpoints(id_)}/{name}"
     try:
         yield name, folder
-    finally:
-        with suppress(EngineError):
-            daemon.ask("DELETE", f"/containers/{id_}/checkpoints/{name}")
-        if NAME.match(name) and not os.path.islink(folder):  # some daemons forget the folder itself
-            shutil.rmtree(folder, ignore_errors=True)
+    except BaseException as error:
+        if not last(error):
+            _take_away(daemon, id_, name, folder)
+        elif isinstance(error, CryoscopeError):
+            line = f"the dump is kept: docker start --checkpoint {name} {id_[:12]} lets it go on"
+            error.hint = "; ".join(filter(None, (error.hint, line)))
+        raise
+    _take_away(daemon, id_, name, folder)
+
+
+def _take_away(daemon: Daemon, id_: str, name: str, folder: str) -> None:
+    with suppress(EngineError):
+        daemon.ask("DELETE", f"/containers/{id_}/checkpoints/{name}")
+    if NAME.match(name) and not os.path.islink(folder):  # some daemons forget the folder itself
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def create(

@@ -14,6 +14,7 @@ from cryoscope.engines.docker.places import Places
 from cryoscope.engines.docker.restore import Restore, opened
 from cryoscope.engines.host import Host
 from cryoscope.engines.port import (
+    HARD,
     Captured,
     CaptureOptions,
     Concern,
@@ -96,7 +97,7 @@ class Docker:
     def restore_concerns(self, checkpoint: Checkpoint, options: RestoreOptions) -> Sequence[Concern]:
         """What stands against restoring it here."""
         found = [*concerns.of_daemon(self.probe().checks)]
-        return found or [*restoring.of_restore(checkpoint, self._daemon, options)]
+        return found or [*restoring.of_restore(checkpoint, self._daemon, self.host, options)]
 
     def edits(self, checkpoint: Checkpoint, options: RestoreOptions) -> Edits:
         """None: what CRIU must be told of the sandbox's network is written with the images (netns.py)."""
@@ -108,6 +109,17 @@ class Docker:
             original = original_of(clean, self._daemon)
             image = restoring.image_of(self._daemon, original.old, options)[0] if original else None
             if original is None or image is None:
-                against = [*restoring.of_restore(clean, self._daemon, options)]
-                raise PreflightRefused(against) if against else EngineError("docker has not its image")
+                raise self._against(clean, options)
             return Restore(self._daemon, self.host, self._places(), clean, options).run(original, image)
+
+    def _against(self, clean: Checkpoint, options: RestoreOptions) -> CryoscopeError:
+        """Why there are no settings or no image for a copy; what is only told is no reason."""
+        found = restoring.of_restore(clean, self._daemon, self.host, options)
+        against = [each for each in found if each.weight == HARD]
+        if against:
+            return PreflightRefused(against)
+        return EngineError(
+            "docker no longer has the image that it had a moment ago",
+            hint="docker pull it, or docker load it, and restore again",
+            code="docker.image-missing",
+        )

@@ -30,6 +30,7 @@ ROOTLESS = "/run/user/*/docker.sock"
 SYSTEM_CONTAINERD = "/var/lib/containerd"
 TASKS = "io.containerd.runtime.v2.task"
 MOBY = "moby"
+LISTENS = "look what listens on the socket, and at the log of the daemon"
 TEMPORARY = ("/tmp", "/var/tmp", "/run/user/*")  # noqa: S108
 UNPACKED = "ctrd-checkpoint*"
 """The folder into which containerd unpacks a checkpoint for a start, and which it leaves behind."""
@@ -71,7 +72,7 @@ def checked_id(text: Any) -> str:
     """A container's id, which becomes part of paths."""
     if isinstance(text, str) and ID.match(text):
         return text
-    raise EngineError("docker gave a container without an id", code="docker.answer")
+    raise EngineError("docker gave a container without an id", hint=LISTENS, code="docker.answer")
 
 
 class Places:
@@ -81,7 +82,7 @@ class Places:
         self.host = host
         root = info.get("DockerRootDir")
         if not isinstance(root, str) or not os.path.isabs(root) or ".." in root.split("/"):
-            raise EngineError("docker does not say where its folder is", code="docker.answer")
+            raise EngineError("docker does not say where its folder is", hint=LISTENS, code="docker.answer")
         self.root = root
         address = (info.get("Containerd") or {}).get("Address")
         state = os.path.dirname(address) if isinstance(address, str) else "/run/containerd"

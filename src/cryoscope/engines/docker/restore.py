@@ -19,6 +19,7 @@ from typing import Any
 
 from cryoscope.checkpoint.archive import Archive
 from cryoscope.checkpoint.checkpoint import Checkpoint
+from cryoscope.engines import escaped
 from cryoscope.engines.docker import checkpoints, files
 from cryoscope.engines.docker.daemon import Daemon
 from cryoscope.engines.docker.network import HOLDER, Network, inode_of, open_network
@@ -64,6 +65,7 @@ class Restore:
             pid = self._pid(id_)
             if network is not None:
                 self._check(id_, pid, network)
+                escaped.check(self._host, pid, "docker")
             undo.pop_all()
         holder = "" if live else f" {name}{HOLDER}"
         return Restored(

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from cryoscope.checkpoint.checkpoint import Checkpoint
+from cryoscope.engines.docker.concerns import RUNC_CONF
 from cryoscope.engines.docker.daemon import Daemon
 from cryoscope.engines.docker.network import HOLDER
 from cryoscope.engines.docker.original import Original, original_of
 from cryoscope.engines.docker.pause import PROGRAMS
 from cryoscope.engines.docker.places import NAME
 from cryoscope.engines.docker.settings import Old
+from cryoscope.engines.host import Host
 from cryoscope.engines.port import (
     HARD,
     NOTE,
@@ -22,6 +24,7 @@ from cryoscope.engines.port import (
     NoSuchContainer,
     RestoreOptions,
 )
+from cryoscope.engines.preflight.criu import configuration
 from cryoscope.text import escape, readable
 
 HOST, OTHER = "host", "container:"
@@ -49,7 +52,9 @@ def _image(daemon: Daemon, reference: str) -> str | None:
     return None
 
 
-def of_restore(checkpoint: Checkpoint, daemon: Daemon, options: RestoreOptions) -> Iterator[Concern]:
+def of_restore(
+    checkpoint: Checkpoint, daemon: Daemon, host: Host, options: RestoreOptions
+) -> Iterator[Concern]:
     """What the archive is, and what was asked for."""
     if checkpoint.container.engine != "docker":
         yield _hard(
@@ -69,6 +74,7 @@ def of_restore(checkpoint: Checkpoint, daemon: Daemon, options: RestoreOptions) 
     yield from _names(daemon, options)
     yield from _image_concerns(daemon, original, options)
     yield from _options(options)
+    yield from tcp(checkpoint, host, options)
     if options.live:
         yield from _live(daemon, original.old, options)
     else:
@@ -125,6 +131,24 @@ def _options(options: RestoreOptions) -> Iterator[Concern]:
         yield _hard("pod", "a sandbox joins nobody's network", "leave --pod out, or give --live")
 
 
+def tcp(checkpoint: Checkpoint, host: Host, options: RestoreOptions) -> Iterator[Concern]:
+    """Docker has no words for open connections: what becomes of them is in a file of its host."""
+    sockets = [held.socket for held in checkpoint.sockets if held.socket.protocol == "tcp"]
+    count = sum(each.state == "ESTABLISHED" for each in sockets)
+    given = configuration(host, [RUNC_CONF])
+    found = [word for word in ("established", "close") if f"tcp-{word}" in given]
+    if not count or options.tcp in found:
+        return
+    then = f"there is tcp-{found[0]}" if found else "without a word there CRIU refuses them"
+    word = options.tcp if options.tcp != "refuse" else "close"
+    yield Concern(
+        code="docker.tcp",
+        weight=NOTE,
+        what=f"it has {count} open TCP connections, and docker takes no option: {RUNC_CONF} decides, {then}",
+        cure=f"put the line tcp-{word} into {RUNC_CONF} of the daemon's machine: runc has CRIU read it",
+    )
+
+
 def _live(daemon: Daemon, old: Old, options: RestoreOptions) -> Iterator[Concern]:
     joined = options.pod or old.network.removeprefix(OTHER)
     if not options.pod and old.network != HOST and not old.network.startswith(OTHER):
@@ -135,6 +159,9 @@ def _live(daemon: Daemon, old: Old, options: RestoreOptions) -> Iterator[Concern
         )
     elif (options.pod or old.network != HOST) and not _runs(daemon, joined):
         yield _hard("restore-network", f"the container {_text(joined)} does not run", NETWORK_CURE)
+    elif options.pod:
+        what = f"docker has no pods: with --pod it joins the network of the container {_text(joined)}"
+        yield Concern(code="docker.pod", weight=NOTE, what=what)
 
 
 def _sandbox(old: Old, options: RestoreOptions) -> Iterator[Concern]:

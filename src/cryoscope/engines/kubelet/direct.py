@@ -5,7 +5,6 @@ The kubelet's certificate is checked against the options' authority, the cluster
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
 import ssl
@@ -20,7 +19,7 @@ from cryoscope.errors import UsageError
 from cryoscope.kubeapi import credentials, tls
 from cryoscope.kubeapi.client import Client
 from cryoscope.kubeapi.credentials import Identity
-from cryoscope.kubeapi.http import Answer, Wire
+from cryoscope.kubeapi.http import Answer, Wire, is_loopback
 
 GRACE = 15.0
 """Seconds past the timeout before a kubelet counts as silent: it answers its own deadline first."""
@@ -41,11 +40,9 @@ class Direct:
     def __init__(self, reach: Reach, client: Client | None) -> None:
         self.reach = reach
         self.client = client
-        self.identity = (
-            credentials.of_files(reach.token_file, reach.certificate, reach.key)
-            or (client.identity if client else None)
-            or Identity()
-        )
+        own = credentials.of_files(reach.token_file, reach.certificate, reach.key)
+        self._borrowed = own is None
+        self.identity = own or (client.identity if client else None) or Identity()
         self._warned = False
 
     def post(self, place: Place, timeout: float) -> Answer:
@@ -77,16 +74,22 @@ class Direct:
         )
 
     def _context(self) -> ssl.SSLContext:
-        if self.reach.insecure:
-            return tls.context({}, self.identity.certificate, insecure=True)
-        cluster = self.client.choice.cluster if self.client else {}
+        authority, insecure = self.reach.authority, self.reach.insecure
+        cluster = self.client.choice.cluster if self.client and not insecure else {}
         kept = {name: cluster[name] for name in tls.AUTHORITY if name in cluster}
-        return tls.context(kept, self.identity.certificate, authority=self.reach.authority)
+        return tls.context(kept, self.identity.certificate, authority=authority, insecure=insecure)
 
     def _say_once(self) -> None:
-        if self.reach.insecure and self.identity.token is not None and not self._warned:
-            self._warned = True
+        if self.identity.token is None or self._warned:
+            return
+        self._warned = True
+        if self.reach.insecure and not self.reach.authority:
             self.reach.say("the kubelet's certificate is not checked: whoever answers there sees the token")
+        if self._borrowed:
+            self.reach.say(
+                "the node sees the kubeconfig's token, and can use it: "
+                "one that may only create nodes/checkpoint is better (--token-file)"
+            )
 
 
 def given(text: str) -> tuple[str, str, int]:
@@ -100,7 +103,7 @@ def given(text: str) -> tuple[str, str, int]:
             f"{text[:100]} is no address of a kubelet", hint="give HOST, HOST:PORT or [ADDRESS]:PORT"
         )
     scheme, host, port = found.group(1) or "https", found.group(2).strip("[]"), int(found.group(3) or PORT)
-    if not 0 < port < 65536 or (scheme == "http" and not _is_loopback(host)):
+    if not 0 < port < 65536 or (scheme == "http" and not is_loopback(host)):
         raise BadAddress(f"{text[:100]} is no address to send credentials to", hint="give https://HOST:PORT")
     return scheme, host, port
 
@@ -109,13 +112,6 @@ def address_of(text: str) -> Address:
     """The address that the user gave, as a node's."""
     _, host, port = given(text)
     return Address(host=host, port=port)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _bracketed(host: str) -> str:

@@ -91,11 +91,11 @@ class Kubernetes:
         return matching(self.list(), reference, engine=self._pod_name()) if reference else self._only()
 
     def concerns(self, container: Container, options: CaptureOptions) -> Sequence[Concern]:
-        """What the kubelet has no options for, and what will not be in the archive."""
+        """What the kubelet has no options for, and what the pod says against it."""
         found = [*standing.of_options(options)]
         if container.state != "unknown":
-            pod, seen = self._seen(container)
-            found += standing.of_place(seen, places.volumes(pod), options)
+            _, seen = self._seen(container)
+            found += standing.of_place(seen, options)
         return found
 
     def capture(self, container: Container, options: CaptureOptions, sink: Sink) -> Captured:

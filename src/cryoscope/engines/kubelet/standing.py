@@ -51,8 +51,8 @@ def of_options(options: CaptureOptions) -> Iterator[Concern]:
         )
 
 
-def of_place(found: Found, volumes: list[str], options: CaptureOptions) -> Iterator[Concern]:
-    """What the pod says against it, and what the archive will not hold."""
+def of_place(found: Found, options: CaptureOptions) -> Iterator[Concern]:
+    """What the pod says against it; its volumes are told once, with the capture (`left_out`)."""
     if found.state in ("created", "exited"):
         yield Concern(
             code="kubelet.container-not-running",
@@ -60,8 +60,6 @@ def of_place(found: Found, volumes: list[str], options: CaptureOptions) -> Itera
             what=f"container {found.name} does not run ({found.kind}, {found.state})",
             cure="only running containers have processes to capture",
         )
-    if volumes:
-        yield Concern(code="kubelet.volumes", weight=NOTE, what=left_out(volumes))
     if found.probed:
         yield Concern(
             code="kubelet.probe",

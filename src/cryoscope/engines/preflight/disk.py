@@ -44,7 +44,8 @@ def disk_concern(needed: int, path: str, *, shown: str | None = None) -> Concern
     return Concern(
         code="preflight.disk",
         weight=SOFT,
-        what=f"about {_mib(needed)} are needed in {readable(shown or path)}, where {_mib(free)} are free",
+        what=f"about {amount(needed, up=True)} are needed in {readable(shown or path)}, "
+        f"where {amount(free)} are free",
         cure="give -o a place with more room, or make room; --force tries it",
     )
 
@@ -70,5 +71,7 @@ def _same(one: str, other: str) -> bool:
         return False
 
 
-def _mib(number: int) -> str:
-    return f"{max(1, number >> 20):,} MiB"
+def amount(number: int, *, up: bool = False) -> str:
+    """Bytes in KiB, from 10 MiB on in MiB; `up` rounds up, so that what does not fit never looks as if."""
+    unit, name = (1 << 20, "MiB") if number >= 10 << 20 else (1 << 10, "KiB")
+    return f"{-(-number // unit) if up else number // unit:,} {name}"

@@ -10,11 +10,13 @@ from cryoscope.engines.host import Host
 from cryoscope.engines.port import NOTE, SOFT, Concern, RestoreOptions
 from cryoscope.engines.preflight.cpu import cpu_concerns
 from cryoscope.engines.preflight.criu import criu_version, version_of
-from cryoscope.engines.preflight.disk import disk_concern
+from cryoscope.engines.preflight.disk import amount, disk_concern
 from cryoscope.text import readable
 
 SPOOL = "/var/lib"
 """Where engines unpack what they restore."""
+MORE = 64
+"""MiB, or threads, above what it held: runtimes and CRIU itself take some within the same bounds."""
 
 
 def restore_concerns(checkpoint: Checkpoint, host: Host, options: RestoreOptions) -> list[Concern]:
@@ -72,14 +74,24 @@ def _criu(checkpoint: Checkpoint, host: Host) -> Iterator[Concern]:
 
 
 def _bound(checkpoint: Checkpoint, options: RestoreOptions) -> Iterator[Concern]:
-    """More memory in the checkpoint than the sandbox may have: its processes would be killed on the way."""
+    """More memory or threads than the sandbox may have: they would be killed, or not made, on the way."""
+    if options.live:
+        return
     held = checkpoint.overview.memory_size or 0
-    if not options.live and held > options.memory:
+    if held > options.memory:
         yield Concern(
             code="preflight.memory-bound",
             weight=SOFT,
-            what=f"it holds {held >> 20:,} MiB of memory, the sandbox may have {options.memory >> 20:,}",
-            cure=f"--memory {held * 5 // 4 >> 20}M",
+            what=f"it holds {amount(held, up=True)} of memory, the sandbox may have {amount(options.memory)}",
+            cure=f"--memory {(held * 5 // 4 >> 20) + MORE}M",
+        )
+    threads = sum(len(process.threads) for process in checkpoint.processes)
+    if threads > options.processes:
+        yield Concern(
+            code="preflight.process-bound",
+            weight=SOFT,
+            what=f"it has {threads:,} threads, the sandbox may have {options.processes:,}",
+            cure=f"--processes {threads + MORE}",
         )
 
 
