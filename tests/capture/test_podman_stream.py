@@ -15,7 +15,7 @@ from cryoscope.engines.podman.deleted import placeholders
 from cryoscope.engines.podman.failure import KNOWN, log_text
 from cryoscope.engines.podman.live import spec as live_spec
 from cryoscope.engines.podman.sandbox.config import sandboxed as sandboxed_config
-from cryoscope.engines.podman.sandbox.mounts import Plan
+from cryoscope.engines.podman.sandbox.mounts import Plan, mounts
 from cryoscope.engines.podman.sandbox.spec import sandboxed as sandboxed_spec
 from cryoscope.engines.podman.sockets import path_of
 from cryoscope.engines.podman.stream import Stream
@@ -252,3 +252,17 @@ def test_each_upload_has_volumes_of_its_own_and_what_runc_needs(tmp_path: Any) -
         tags.add(tag)
     assert len(tags | {PLACEHOLDER}) == 3
     assert found["spec.dump"]["annotations"] == {"a": "b", tcp_close.ANNOTATION: tcp_close.FILE}
+
+
+@pytest.mark.parametrize("options", [["rw"], ["ro", "rw"], ["rbind", "rw", "ro"], []])
+def test_mounts_of_the_kernel_are_read_only_and_no_binds(options: list[str]) -> None:
+    given = {"mounts": [{"destination": "/sys", "type": "sysfs", "source": "/", "options": options}]}
+    (mount,) = mounts(given, Plan())
+    assert (mount["source"], mount["options"]) == ("sysfs", ["ro"])
+
+
+def test_proc_is_not_written_to_where_it_was_not() -> None:
+    for options, kept in ((["nosuid", "ro", "rw", "bind"], ["nosuid", "ro"]), (["rbind", "rw"], ["rw"])):
+        given = {"mounts": [{"destination": "/p", "type": "proc", "source": "/etc", "options": options}]}
+        (mount,) = mounts(given, Plan())
+        assert (mount["source"], mount["options"]) == ("proc", kept)

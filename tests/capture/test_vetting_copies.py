@@ -15,6 +15,7 @@ from vetting_archives import (
     CRIO,
     DOCKER,
     ENGINE,
+    NOTED,
     PODMAN,
     device,
     entry,
@@ -132,7 +133,7 @@ def test_what_is_legitimate_in_a_tree_survives_it() -> None:
         made.addfile(entry("bin/" + "long" * 60, tarfile.LNKTYPE, "bin/ping"))
     data = tar(files(PODMAN) | {"rootfs-diff.tar": out.getvalue()})
     verdict = vet(opened(data), Policy(engine="podman"))
-    assert {claim.code for claim in verdict.claims} == {"tree.attribute", "tree.setuid"}
+    assert {claim.code for claim in verdict.claims} - NOTED == {"tree.attribute", "tree.setuid"}
     edits = merged(verdict.edits, Edits(keep={"rootfs-diff.tar": []}))
     edits.keep["rootfs-diff.tar"][:] = [lambda _: True]
     copy = {one[0]: one[-1] for one in listed(copied(data, edits))}["rootfs-diff.tar"]
@@ -165,7 +166,8 @@ def test_what_the_engine_itself_answers_counts_as_cleaned() -> None:
     assert [c.code for c in vet(checkpoint, Policy(engine="podman")).against()] == ["mount.host-path"]
     verdict = vet(checkpoint, Policy(engine="podman"), given)
     assert verdict.against() == []
-    assert [(c.code, c.cleaned) for c in verdict.claims] == [("mount.host-path", True)]
+    told = [(claim.code, claim.cleaned) for claim in verdict.claims if claim.code not in NOTED]
+    assert told == [("mount.host-path", True)]
     copy = copied(data, verdict.edits)
     assert vet(opened(copy), Policy(engine="podman")).against() == []
     assert "new" in opened(copy).archive
@@ -174,7 +176,8 @@ def test_what_the_engine_itself_answers_counts_as_cleaned() -> None:
 def test_what_the_engine_brings_is_judged_too() -> None:
     given = Edits(change={"spec.dump": [of_json(lambda d: d.update(hooks={"prestart": [{"path": "/x"}]}))]})
     verdict = vet(opened(tar(files(PODMAN))), Policy(engine="podman"), given)
-    assert [(claim.code, claim.cleaned) for claim in verdict.claims] == [("spec.hooks", True)]
+    told = [(claim.code, claim.cleaned) for claim in verdict.claims if claim.code not in NOTED]
+    assert told == [("spec.hooks", True)]
     copy = opened(copied(tar(files(PODMAN)), verdict.edits))
     assert b"hooks" not in copy.archive.read("spec.dump")
 

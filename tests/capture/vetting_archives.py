@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from cryoscope.checkpoint.archive import BytesSource, open_archive
 from cryoscope.checkpoint.checkpoint import Checkpoint
-from cryoscope.checkpoint.criu.framing import parse
+from cryoscope.checkpoint.criu.framing import head_bytes, parse
+from cryoscope.checkpoint.criu.images import by_file_name
 from cryoscope.checkpoint.criu.json import from_json, to_json
 
 DATA = Path(__file__).parents[1] / "data"
@@ -204,10 +205,138 @@ def unix(**fields: Any) -> Callable[[list[dict[str, Any]]], Any]:
     return lambda entries: entries.append({"type": "UNIXSK", "id": 900, "usk": socket})
 
 
+def numbers(*kinds: str, value: int | None = None) -> Change:
+    """The numbers of namespaces taken out, or others, in every image that has them."""
+
+    def change(entries: list[dict[str, Any]]) -> None:
+        for one in entries:
+            ids = one.get("root_ids", one)
+            for kind in kinds:
+                ids.pop(f"{kind}_ns_id")
+                if value is not None:
+                    ids[f"{kind}_ns_id"] = value
+
+    def made(members: Files) -> Files:
+        for name in members:
+            base = name.rpartition("/")[2]
+            if base.startswith("ids-") or base == "inventory.img":
+                members = image(name, change)(members)
+        return members
+
+    return made
+
+
+def shares(*kinds: str) -> Change:
+    """Processes in the namespaces of whoever took the checkpoint, as the spec says."""
+    own = {"pid": 1, "net": 2, "ipc": 3, "uts": 4, "mnt": 6}
+
+    def made(members: Files) -> Files:
+        for name in members:
+            if name.rpartition("/")[2].startswith("ids-"):
+                change = {f"{kind}_ns_id": own[kind] for kind in kinds}
+                members = image(name, lambda e, change=change: e[0].update(change))(members)
+        return members
+
+    return made
+
+
+def former(pid: int) -> Change:
+    """Credentials in an image of their own, as CRIU had them once, in the place of the thread's."""
+
+    def made(members: Files) -> Files:
+        taken: dict[str, Any] = {}
+        core = f"checkpoint/core-{pid}.img"
+        members = image(core, lambda e: taken.update(e[0]["thread_core"].pop("creds")))(members)
+        mighty = {"cap_eff": [0xFFFFFFFF, 0x1FF], "cap_prm": [0xFFFFFFFF, 0x1FF]}
+        shown = {"magic": "CREDS", "entries": [taken | mighty]}
+        return members | {f"checkpoint/creds-{pid}.img": from_json(shown)}
+
+    return made
+
+
+def former_image(name: str) -> Change:
+    """An image of a former format beside what is there."""
+    kind = by_file_name(name)
+    assert kind is not None
+    return written(f"checkpoint/{name}", head_bytes(kind, kind.head))
+
+
+def unfiltered(members: Files) -> Files:
+    """No thread has a filter, and no spec a profile."""
+
+    def change(entries: list[dict[str, Any]]) -> None:
+        entries[0]["thread_core"].pop("seccomp_mode", None)
+
+    for name in members:
+        if name.rpartition("/")[2].startswith("core-"):
+            members = image(name, change)(members)
+    if SPEC in members:
+        members = document(SPEC, lambda d: d["linux"].pop("seccomp", None))(members)
+    return members
+
+
+def unmasked(*kept: str) -> Change:
+    """Mounts below /proc taken away, but for some; what the lists of the spec have is taken away too."""
+
+    def is_gone(path: str) -> bool:
+        return path.startswith("/proc/") and path not in kept
+
+    def change(entries: list[dict[str, Any]]) -> None:
+        entries[:] = [one for one in entries if not is_gone("/" + one["mountpoint"].lstrip("./"))]
+
+    def made(members: Files) -> Files:
+        for name in members:
+            if name.rpartition("/")[2].startswith("mountpoints-"):
+                members = image(name, change)(members)
+        return members
+
+    return made
+
+
+def unlisted(members: Files) -> Files:
+    """Lists that protect nothing, as the archive says."""
+    lists = {"maskedPaths": [], "readonlyPaths": []}
+    return document(SPEC, lambda d: d["linux"].update(lists))(members)
+
+
+def unspaced(members: Files) -> Files:
+    """A spec that has no namespaces of its own."""
+    return document(SPEC, put("linux", "namespaces", value=[]))(members)
+
+
+def partial(mountpoint: str, root: str = "/sys", **more: Any) -> Change:
+    """One more mount of the kernel's proc, of the same superblock as the container's own; writable."""
+
+    def change(entries: list[dict[str, Any]]) -> None:
+        proc = next(one for one in entries if one["mountpoint"].lstrip("./") == "proc")
+        other = {"mnt_id": 9999, "mountpoint": mountpoint, "root": root, "flags": "0x200000"}
+        entries.append(proc | other | more)
+
+    return image("mountpoints-13.img", change)
+
+
+def moved(place: str, **fields: Any) -> Change:
+    """A mount that is there, otherwise."""
+
+    def change(entries: list[dict[str, Any]]) -> None:
+        next(one for one in entries if "/" + one["mountpoint"].lstrip("./") == place).update(fields)
+
+    return image("mountpoints-13.img", change)
+
+
+def linked(name: str, target: str, through: str) -> Change:
+    """A symbolic link in the tree of the root, and a file opened by a name through it."""
+    link = inside(ROOTFS, entry(name, SYM, target))
+    return both(link, image("files.img", opens(name=through)))
+
+
 def inspected(field: str, value: Any) -> Change:
     """What Docker says of the container, with one setting."""
     return written("docker-inspect.json", json.dumps({"HostConfig": {field: value}}).encode())
 
+
+NOTED = {"criu.cgroup-namespace", "podman.unlabelled"}
+"""Notes that every archive of the lab gets."""
 
 ALLOW_ALL = "BgAAAAAA/38="
 """One instruction of a filter: the call goes through."""
@@ -525,6 +654,55 @@ HOSTILE = (
         image("mountpoints-13.img", lambda e: e.__delitem__(slice(0, 1))),
         True,
     ),
+    Hostile("criu.mount-kernel", PODMAN, partial("/zz"), False),
+    Hostile("criu.mount-kernel", PODMAN, partial("/opt", root="/"), False),
+    Hostile("criu.mount-kernel", CRIO, partial("/proc/sys/kernel", root="/sys/kernel"), False),
+    Hostile("criu.mount-kernel", CONTAINERD, moved("/proc/sys", flags="0x200000"), False),
+    Hostile("criu.mount-kernel", CONTAINERD, moved("/proc/sys", root_dev="0x99"), False),
+    Hostile("criu.mount-kernel", PODMAN, moved("/proc/sys", parent_mnt_id=440), False),
+    Hostile("criu.mount-kernel", PODMAN, moved("/proc/sys", root="/bus"), False),
+    Hostile("criu.mount-kernel", PODMAN, moved("/sys", mountpoint="./sys2"), False),
+    Hostile("criu.mount-twice", PODMAN, partial("/proc/sys"), False),
+    Hostile("criu.mount-twice", CRIO, partial("/x", fstype=5, root="/", mnt_id=173), False),
+    Hostile("criu.mount-twice", CRIO, image("mountpoints-13.img", mounted(mountpoint="./")), False),
+    Hostile("criu.mount-path", PODMAN, partial("/proc//sys/"), False),
+    Hostile("criu.mount-unprotected", CRIO, moved("/sys", flags="0x200000"), True),
+    Hostile(
+        "criu.mount-unprotected",
+        PODMAN,
+        image("mountpoints-13.img", mounted(fstype=12, mountpoint="/sys/fs/cgroup/x", flags="0x0")),
+        True,
+    ),
+    Hostile("criu.mount-unmasked", PODMAN, unmasked("/proc/sys"), False),
+    Hostile("criu.mount-unmasked", CRIO, both(unmasked("/proc/sys"), unlisted), False),
+    Hostile("criu.mount-unmasked", DOCKER, both(unmasked("/proc/sys"), inspected("MaskedPaths", [])), False),
+    Hostile("criu.no-credentials", PODMAN, former(1), False),
+    Hostile("criu.no-credentials", CRIO, former(9), False, live=True),
+    *(
+        Hostile("criu.superseded", PODMAN, former_image(f"{name}-1.img"), True)
+        for name in ("creds", "rlimit", "sigacts", "itimers", "posix-timers", "signal-s", "signal-p", "vmas")
+    ),
+    Hostile("criu.seccomp-none", PODMAN, unfiltered, False),
+    Hostile("criu.seccomp-none", DOCKER, unfiltered, False),
+    Hostile("criu.seccomp-none", CRIO, unchanged, False),
+    Hostile(
+        "criu.seccomp-none",
+        PODMAN,
+        both(unfiltered, document(SPEC, put("linux", "seccomp", value={"defaultAction": "SCMP_ACT_ALLOW"}))),
+        False,
+    ),
+    Hostile("criu.lsm-label", CRIO, image("core-9.img", creds(lsm_profile="unconfined")), False),
+    Hostile("criu.lsm-label", DOCKER, image("core-24.img", creds(lsm_profile="crun")), False),
+    Hostile(
+        "podman.unlabelled",
+        PODMAN,
+        both(
+            document(CONFIG, put("labelopts", value=["disable"])),
+            image("inventory.img", lambda e: e[0].update(lsmtype="SELINUX")),
+        ),
+        False,
+    ),
+    Hostile("docker.confinement", DOCKER, inspected("SecurityOpt", ["seccomp=unconfined"]), False),
     Hostile("criu.cgroup-property", PODMAN, image("cgroup.img", grouped("release_agent", "/x")), True),
     Hostile("criu.cgroup-property", DOCKER, image("cgroup.img", grouped("notify_on_release", "1")), True),
     Hostile("criu.cgroup-property", CRIO, image("cgroup.img", grouped("devices.list", "a *:* rwm")), True),
@@ -541,7 +719,46 @@ HOSTILE = (
         image("cgroup.img", lambda e: e[0]["sets"][0]["ctls"][1].update(path="/system.slice/sshd.service")),
         False,
     ),
+    Hostile(
+        "criu.cgroup-foreign",
+        CONTAINERD,
+        image("cgroup.img", lambda e: [g.update(path="/") for s in e[0]["sets"] for g in s["ctls"]]),
+        False,
+    ),
+    Hostile(
+        "criu.cgroup-foreign",
+        DOCKER,
+        image("cgroup.img", lambda e: e[0]["sets"][0]["ctls"][1].update(path="/system.slice/x")),
+        False,
+    ),
     Hostile("criu.file-outside", PODMAN, image("files.img", opens(name="/../../etc/shadow")), False),
+    *(
+        Hostile("criu.file-leak", base, image("files.img", opens(name=name, mnt_id=-1)), False)
+        for base, name in (
+            (PODMAN, "/proc/self/task/1/fd/200/etc/shadow"),
+            (CRIO, "/proc/thread-self/root/etc/shadow"),
+            (CONTAINERD, "/proc/7/map_files/400000-401000"),
+            (DOCKER, "/proc/7/exe"),
+            (PODMAN, "//proc/./self//task/7/cwd"),
+        )
+    ),
+    Hostile("criu.file-link", PODMAN, linked("lnk", "/proc/sys/kernel", "/lnk/core_pattern"), False),
+    Hostile("criu.file-link", CRIO, linked("a/lnk", "../proc/self", "/a/lnk/mem"), False),
+    Hostile("criu.file-link", CONTAINERD, linked("mem", "/dev/mem", "/mem"), False),
+    Hostile("criu.file-link", PODMAN, linked("out", "/../..", "/out/etc/shadow"), False),
+    Hostile(
+        "criu.file-link",
+        PODMAN,
+        both(inside(ROOTFS, entry("b", SYM, "/sys")), linked("a", "b", "/a/kernel/uevent_helper")),
+        False,
+    ),
+    Hostile("criu.file-link", CRIO, linked("a", "b/../a", "/a/x"), False),
+    Hostile(
+        "criu.file-link",
+        PODMAN,
+        both(inside(ROOTFS, entry("b", SYM, "/proc/sys")), linked("a", "b/../sysrq-trigger", "/a")),
+        False,
+    ),
     Hostile("criu.file-outside", PODMAN, image("files.img", opens(mnt_id=77)), False),
     Hostile("criu.file-external", DOCKER, image("files.img", opens(name="/etc/shadow", ext=True)), False),
     Hostile("criu.file-leak", PODMAN, image("files.img", opens(name="/proc/self/fd/7")), False),
@@ -553,6 +770,22 @@ HOSTILE = (
     Hostile("criu.socket-outside", PODMAN, image("files.img", unix(name="/../run/x.sock")), False),
     Hostile("criu.namespace", CRIO, image("netns-10.img", lambda e: e[0].update(ext_key="host-net")), False),
     Hostile("criu.host-namespace", PODMAN, image("ids-1.img", lambda e: e[0].update(net_ns_id=2)), False),
+    Hostile("criu.host-namespace", CRIO, shares("pid"), False),
+    Hostile("criu.host-namespace", CONTAINERD, both(shares("ipc", "uts"), unspaced), False),
+    Hostile("criu.host-namespace", DOCKER, shares("mnt"), False),
+    Hostile("criu.host-namespace", DOCKER, both(shares("ipc"), inspected("IpcMode", "host")), False),
+    Hostile("criu.namespace-absent", PODMAN, numbers("net"), False),
+    Hostile("criu.namespace-absent", PODMAN, numbers("pid"), False, live=True),
+    Hostile("criu.namespace-absent", DOCKER, numbers("ipc", "uts"), False),
+    Hostile("criu.namespace-absent", CRIO, numbers("mnt", value=0), False),
+    Hostile("criu.namespace-absent", CONTAINERD, image("ids-9.img", lambda e: e[0].pop("pid_ns_id")), False),
+    Hostile("criu.namespace-absent", PODMAN, image("inventory.img", lambda e: e[0].pop("root_ids")), False),
+    Hostile(
+        "criu.namespace-absent",
+        PODMAN,
+        lambda m: {k: v for k, v in m.items() if k != "checkpoint/ids-1.img"},
+        False,
+    ),
     Hostile(
         "criu.filter-include",
         PODMAN,

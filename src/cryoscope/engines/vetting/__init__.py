@@ -10,7 +10,7 @@ No check proves that an archive is harmless: the processes in it are programs th
 
 from cryoscope.engines.vetting.cleaning import clean_copy
 from cryoscope.engines.vetting.edits import merged
-from cryoscope.engines.vetting.records import Claim, Policy, Verdict
+from cryoscope.engines.vetting.records import Claim, Policy, Verdict, kernel_of
 from cryoscope.engines.vetting.vet import vet
 
-__all__ = ["Claim", "Policy", "Verdict", "clean_copy", "merged", "vet"]
+__all__ = ["Claim", "Policy", "Verdict", "clean_copy", "kernel_of", "merged", "vet"]

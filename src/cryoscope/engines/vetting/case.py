@@ -11,6 +11,7 @@ from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.checkpoint.container.dumps import Dumps, objects, string_map, strings, take
 from cryoscope.checkpoint.criu.imageset import ImageSet
 from cryoscope.engines.port import HARD, NOTE, SOFT, Edits
+from cryoscope.engines.vetting.cures import cure_of
 from cryoscope.engines.vetting.records import Claim, Fix, Found, Policy
 from cryoscope.engines.vetting.trees import Tree, read_trees
 from cryoscope.errors import Damaged
@@ -125,7 +126,12 @@ class Case:
     def found(
         self, code: str, what: str, where: str, *fixes: Fix, weight: str | None = None, cure: str = ""
     ) -> Found:
-        """A claim, cleaned if there are fixes; without a weight it is `strict`."""
+        """A claim, cleaned if there are fixes; without a weight it is `strict`.
+
+        One that is not cleaned has a cure: its own, or what `cures` knows for its code.
+        """
+        if not fixes and not cure:
+            cure = cure_of(code, weight or self.strict, strict=weight is None)
         claim = Claim(
             code=code,
             weight=weight or self.strict,

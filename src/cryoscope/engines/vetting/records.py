@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
 from cryoscope.checkpoint.archive import Member
 from cryoscope.engines import port
+from cryoscope.engines.host import Host
 from cryoscope.engines.port import HARD, NOTE, SOFT
 
 ENGINES = ("podman", "docker", "cri", "criu")
@@ -23,6 +25,13 @@ DEFAULT_CAPABILITIES = frozenset(
     )
 )
 """What Docker and containerd give every container (moby oci/caps/defaults.go); others give fewer."""
+
+
+PROTECTED = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/keys", "/proc/timer_list")
+"""What engines mask or protect below /proc and almost every kernel has."""
+
+DANGEROUS = ("/proc/sysrq-trigger", "/proc/kcore")
+"""More of it, which many kernels have not: a mask is missing there that no host needed."""
 
 
 class Claim(port.Record, frozen=True, kw_only=True):
@@ -46,7 +55,8 @@ class Policy(port.Record, frozen=True, kw_only=True):
     `engine` is one of `ENGINES` or `ALSO`.  `mounts` are the destinations that are declared, each with its
     source on the engine's host, which takes the place of what the archive says (empty: as the archive says).
     A sandbox keeps of the capabilities those in `capabilities`; `devices` are paths of devices that are
-    granted.
+    granted; `kernel` are paths below /proc that the kernel of the engine's host has and that have to be
+    masked or protected.
     """
 
     engine: str
@@ -54,6 +64,7 @@ class Policy(port.Record, frozen=True, kw_only=True):
     mounts: dict[str, str] = {}
     capabilities: tuple[str, ...] = tuple(sorted(DEFAULT_CAPABILITIES))
     devices: tuple[str, ...] = ()
+    kernel: tuple[str, ...] = PROTECTED
 
 
 class Verdict(port.Record, frozen=True, kw_only=True):
@@ -78,6 +89,11 @@ class Verdict(port.Record, frozen=True, kw_only=True):
             )
             for claim in self.claims
         ]
+
+
+def kernel_of(host: Host) -> tuple[str, ...]:
+    """What has to be masked or protected on an engine's host, for `Policy.kernel`."""
+    return (*PROTECTED, *(path for path in DANGEROUS if os.path.lexists(host.path(path))))
 
 
 class Fix(NamedTuple):

@@ -43,6 +43,8 @@ class Problem(NamedTuple):
 class Tree(msgspec.Struct):
     """One tar: what is wrong in it, the offsets of entries that the copy leaves out, and its symbolic links.
 
+    `targets` is where those links lead, by name.
+
     Of those offsets, `devices` are left out for being devices, `others` for something else; `mighty` are the
     names of files that run with rights of their own.
     """
@@ -54,6 +56,7 @@ class Tree(msgspec.Struct):
     devices: set[int] = set()
     others: set[int] = set()
     links: dict[str, int] = {}
+    targets: dict[str, str] = {}
     mighty: list[str] = []
     damaged: list[Damaged] = []
 
@@ -98,6 +101,7 @@ class Judge:
         self._duplicate(member)
         if member.type == "symlink":
             self._tree.links[member.name] = member.offset
+            self._tree.targets[member.name] = member.linkname
         if (member.mode & SETID and member.type in ("file", "hardlink")) or CAPABILITY in member.xattrs:
             self._tree.mighty.append(member.name)
 

@@ -29,7 +29,11 @@ def vet(checkpoint: Checkpoint, policy: Policy, given: port.Edits | None = None)
     """
     engine = ALSO.get(policy.engine, policy.engine)
     if engine not in ENGINES:
-        raise UsageError(f"no archive is vetted for {engine}", hint=f"engines: {', '.join(ENGINES)}")
+        raise UsageError(
+            f"no archive is vetted for {shown(engine)}",
+            hint=f"engines: {', '.join(ENGINES)}",
+            code="vetting.engine",
+        )
     policy = msgspec.structs.replace(policy, engine=engine)
     verdict = _vet(Case(checkpoint, policy))
     return verdict if given is None else _after(verdict, _vet(Case(checkpoint, policy, given)), given)

@@ -12,6 +12,7 @@ from cryoscope.engines.vetting.checks import (
     documents,
     hooks,
     image_reference,
+    kernel_mounts,
     labels,
     lsm,
     members,
@@ -25,6 +26,7 @@ from cryoscope.engines.vetting.checks import (
     restored_mounts,
     seccomp,
     sockets,
+    superseded,
     trees,
 )
 from cryoscope.engines.vetting.checks.check import Check
@@ -46,10 +48,12 @@ CHECKS: tuple[Check, ...] = (
     podman_config.CHECK,
     docker_settings.CHECK,
     credentials.CHECK,
+    superseded.CHECK,
     seccomp.CHECK,
     lsm.CHECK,
     processes.CHECK,
     restored_mounts.CHECK,
+    kernel_mounts.CHECK,
     cgroups.CHECK,
     open_files.CHECK,
     sockets.CHECK,

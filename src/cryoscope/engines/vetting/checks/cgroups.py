@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from cryoscope.engines.port import HARD, SOFT
+from cryoscope.engines.port import HARD, NOTE, SOFT
 from cryoscope.engines.vetting.case import Case, shown
 from cryoscope.engines.vetting.checks.check import Check
 from cryoscope.engines.vetting.checks.mounts import climbs
@@ -22,6 +22,9 @@ PROPERTIES = re.compile(
     r"|notify_on_release|tasks|freezer\.state|devices\.list"
 )
 """What CRIU dumps (criu/cgroup-props.c); release_agent, devices.allow and others it never does."""
+
+ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+"""An id of a container, as every engine makes them."""
 
 RULE = re.compile(r"(?P<type>[abc]) (?P<major>\d+|\*):(?P<minor>\d+|\*) (?P<access>[rwm]+)")
 
@@ -42,7 +45,10 @@ def look(case: Case) -> Iterator[Found]:
         elif not _is_own(case, path) and path not in seen:
             seen.add(path)
             what = f"is in the control group {shown(path)}, which is not the container's"
-            yield case.found("criu.cgroup-foreign", what, member, weight=SOFT)
+            yield case.found("criu.cgroup-foreign", what, member, weight=_weight(case))
+    for number in sorted({each.id for each in entry.sets if not _is_held(case, each)}):
+        what = f"has processes in no control group of the container (set {number}): no limit holds them"
+        yield case.found("criu.cgroup-foreign", what, f"{member} set {number}", weight=_weight(case))
     fix = Fix(member, change=of_image(IMAGE, _cleaned))
     for path, name, value, fault in _faults(entry):
         what = f"has CRIU write {shown(value)} to {shown(name)}" if fault == "criu.cgroup-property" else path
@@ -51,8 +57,30 @@ def look(case: Case) -> Iterator[Found]:
 
 
 def _is_own(case: Case, path: str) -> bool:
-    """Whether a group is named after the container; who has no id cannot be told by it."""
-    return not case.id or case.id in path or path == "/"
+    """Whether a group is named after the container; a hierarchy that runtimes do not use has it in `/`."""
+    return path == "/" or _is_named(case, path)
+
+
+def _is_named(case: Case, path: str) -> bool:
+    """Whether a group has the container's id in its name; of an unknown id that it is one."""
+    return case.id in path if case.id else ID.search(path) is not None
+
+
+def _is_held(case: Case, each: Any) -> bool:
+    """Whether a set of groups that processes are in has one of the container's in it.
+
+    The groups of CRIU itself, whoever took the checkpoint, are a set too, in which nobody is restored.
+    """
+    inventory = case.images.inventory
+    if not each.ctls or (inventory is not None and each.id == inventory.root_cg_set):
+        return True
+    return any(_is_named(case, readable(bytes(group.path))) for group in each.ctls)
+
+
+def _weight(case: Case) -> str:
+    """What is no engine's container has no group of one: bare CRIU, and images that ctr made."""
+    bare = case.policy.engine == "criu" or (case.policy.engine == "cri" and not case.config)
+    return NOTE if bare else SOFT
 
 
 def _faults(entry: Any) -> Iterator[tuple[str, str, str, str]]:

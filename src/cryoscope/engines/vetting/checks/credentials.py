@@ -14,6 +14,7 @@ from cryoscope.checkpoint.process.task import ZOMBIES
 from cryoscope.engines.port import HARD, NOTE
 from cryoscope.engines.vetting.case import Case, shown
 from cryoscope.engines.vetting.checks.check import Check
+from cryoscope.engines.vetting.checks.members import AGAIN
 from cryoscope.engines.vetting.edits import of_image
 from cryoscope.engines.vetting.records import Fix, Found
 
@@ -33,6 +34,9 @@ def look(case: Case) -> Iterator[Found]:
             yield case.found("criu.core-unreadable", "cannot be read", member, weight=HARD)
         elif core.thread_core.HasField("creds"):
             yield from _of(case, core.thread_core.creds, member, tid, granted)
+        else:
+            what = "has no credentials: CRIU would give it others, or leave it those of the engine"
+            yield case.found("criu.no-credentials", what, member, weight=HARD, cure=AGAIN)
 
 
 def _granted(case: Case) -> int:

@@ -1,6 +1,7 @@
 """docker-inspect.json: the settings that a live restore gives to the new container (moby, HostConfig).
 
-The sandbox's are written anew, whatever an archive says (`engines.docker.settings`).
+The sandbox's are written anew, whatever an archive says (`engines.docker.settings`): only that the container
+was not confined is told there, because CRIU's images bring that back.
 """
 
 from __future__ import annotations
@@ -60,16 +61,18 @@ SETTINGS = (
 
 
 def look(case: Case) -> Iterator[Found]:
-    """Each setting, and folders of the host that nobody declared; nothing for a sandbox."""
+    """Each setting, and folders of the host that nobody declared; for a sandbox the confinement alone."""
     host = take(case.document(INSPECT), "HostConfig", kind=dict)
-    if case.policy.engine != "docker" or case.sandbox or host is None:
+    if case.policy.engine != "docker" or host is None:
         return
     for each in SETTINGS:
+        if case.sandbox and each.code != "docker.confinement":
+            continue
         value = host.get(each.name)
         if each.wrong(value):
             where = f"{INSPECT} HostConfig.{each.name}"
             yield case.found(each.code, f"{each.what} ({shown(value)})", where, weight=each.weight)
-    for bind in strings(host.get("Binds")):
+    for bind in strings(host.get("Binds")) if not case.sandbox else ():
         source, _, rest = bind.partition(":")
         if source.startswith("/") and rest.partition(":")[0] not in case.policy.mounts:
             what = f"mounts {shown(source)} of the host"

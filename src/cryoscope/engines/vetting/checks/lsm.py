@@ -6,6 +6,7 @@ would load into the kernel of this host (criu/lsm.c, criu/apparmor.c).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ from cryoscope.engines.vetting.checks.check import Check
 from cryoscope.engines.vetting.records import Found
 
 PROFILES = ("apparmorProfile", "selinuxLabel")
+CONFINED = re.compile(r"docker-default|\w+:\w+:(?:container_t|svirt_lxc_net_t):[\w:,.]+")
+"""What Docker gives every container, of which its archives have no spec (moby profiles/apparmor)."""
 
 
 def look(case: Case) -> Iterator[Found]:
@@ -38,10 +41,19 @@ def _label(case: Case, creds: Any, where: str, wanted: set[str]) -> Iterator[Fou
     if wanted and label and plain not in wanted:
         what = f"has the label {shown(label)}, the spec {shown(', '.join(sorted(wanted)))}"
         yield case.found("criu.lsm-label", what, where)
+    elif label and not wanted and _is_strange(case, plain):
+        yield case.found("criu.lsm-label", f"has the label {shown(label)}, which no spec names", where)
     elif wanted and not label and _has_module(case):
         yield case.found("criu.lsm-label", "has no label, against the spec", where)
     if creds.HasField("apparmor_data") and creds.apparmor_data:
         yield case.found("criu.lsm-policy", "brings data for AppArmor's kernel interface", where, weight=HARD)
+
+
+def _is_strange(case: Case, label: str) -> bool:
+    """Whether a label that nobody names is another than the engine's own; bare CRIU restores as dumped."""
+    if not case.sandbox or case.policy.engine == "criu":
+        return False
+    return case.policy.engine != "docker" or not CONFINED.fullmatch(label)
 
 
 def _has_module(case: Case) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from cryoscope.checkpoint.container.dumps import objects, take
+from cryoscope.checkpoint.container.dumps import objects, strings, take
 from cryoscope.engines.port import HARD, NOTE, SOFT
 from cryoscope.engines.vetting.case import CONFIG, Case, shown
 from cryoscope.engines.vetting.checks.check import Check
@@ -27,6 +27,9 @@ OWN_FILE = re.compile(
 """A file of Podman's for one container, below its run root."""
 
 VOLUME = re.compile(r"[A-Za-z0-9][\w.-]*")
+SELINUX = 1
+"""inventory_entry.lsmtype (images/inventory.proto)."""
+
 LOGS = ("k8s-file", "json-file", "journald", "none", "")
 
 
@@ -118,12 +121,23 @@ def look(case: Case) -> Iterator[Found]:
         if case.config.get(name):
             what = f"is in a namespace of container {shown(case.config[name])}"
             yield case.found("podman.joined", what, f"{CONFIG} {name}")
+    told = strings(case.config.get("labelopts"))
+    if any("disable" in one for one in told):
+        what = f"was made without the labels of SELinux ({shown(', '.join(told))})"
+        weight = SOFT if _has_selinux(case) else NOTE
+        yield case.found("podman.unlabelled", what, f"{CONFIG} labelopts", weight=weight)
     for name in ("ProcessLabel", "MountLabel"):
         label = case.config.get(name)
         if isinstance(label, str) and any(kind in label for kind in (":spc_t:", ":unconfined_t:")):
             what = f"has the label {shown(label)}"
             fix = [Fix(CONFIG, change=_set(name, ""))] if case.sandbox else []
             yield case.found("podman.label", what, f"{CONFIG} {name}", *fix)
+
+
+def _has_selinux(case: Case) -> bool:
+    """Whether the machine had SELinux: on every other Podman itself notes that there are no labels."""
+    inventory = case.images.inventory
+    return inventory is not None and inventory.lsmtype == SELINUX
 
 
 def _found(case: Case, field: Field) -> Found:

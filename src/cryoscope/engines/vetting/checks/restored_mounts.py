@@ -1,14 +1,15 @@
 """Mounts in the images: CRIU makes them all again, as root, from what mountpoints-*.img says.
 
 What comes from outside has a key for which the runtime gives a path of the host (criu/mount.c, ext_key);
-all else CRIU mounts itself, by type, source and options.
+all else CRIU mounts itself, by type, source and options.  What is of the kernel `kernel_mounts` judges.
 """
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator
 
 from cryoscope.checkpoint.container.dumps import take
 from cryoscope.checkpoint.process import Mount
@@ -16,8 +17,7 @@ from cryoscope.engines.port import HARD, NOTE
 from cryoscope.engines.vetting.case import Case, shown
 from cryoscope.engines.vetting.checks.check import Check
 from cryoscope.engines.vetting.checks.mounts import OWN, climbs
-from cryoscope.engines.vetting.edits import of_image
-from cryoscope.engines.vetting.records import Fix, Found
+from cryoscope.engines.vetting.records import Found
 
 MADE = frozenset(("proc", "sysfs", "tmpfs", "devpts", "mqueue"))
 """Types that have nothing of the host in them when they are mounted anew in the container's namespaces."""
@@ -33,45 +33,25 @@ RUNTIME = re.compile(
 )
 """Keys of what runtimes mask, and of control groups (libcontainer/criu_linux.go, crun criu.c)."""
 
-SYSTEM = {"proc": "/sys", "sysfs": ""}
-"""What engines protect of the kernel's file systems on every kernel (OCI, readonlyPaths): more need not be
-there."""
-
-MS_RDONLY = 1
-"""The bit of mount(2)."""
-
 
 def look(case: Case) -> Iterator[Found]:
-    """Each mount of each namespace, and what should be protected and is not."""
+    """Each mount of each namespace."""
     keys = _keys(case)
     for mount in case.checkpoint.mounts:
         yield from _judged(case, mount, keys)
-    yield from _unprotected(case)
+    if case.sandbox:
+        yield from _twice(case)
 
 
-def _unprotected(case: Case) -> Iterator[Found]:
-    """The kernel's files where they can be written; a sandbox has them read-only as a whole."""
-    guarded = {(mount.namespace, mount.mountpoint) for mount in case.checkpoint.mounts if "ro" in mount.flags}
-    for mount in case.checkpoint.mounts:
-        within = SYSTEM.get(mount.fstype)
-        if within is None or mount.external or mount.root != "/" or mount.mountpoint == "/":
-            continue
-        below = mount.mountpoint + within
-        if not {(mount.namespace, mount.mountpoint), (mount.namespace, below)} & guarded:
-            name = f"mountpoints-{mount.namespace}.img"
-            member = case.images.member(name) or name
-            fixes = [Fix(member, change=of_image(name, _read_only(mount.id)))] if case.sandbox else []
-            where = f"{member}: {mount.mountpoint}"
-            what = f"lets the container write to the kernel's {below}"
-            yield case.found("criu.mount-unprotected", what, where, *fixes)
-
-
-def _read_only(number: int) -> Callable[[Any], None]:
-    def change(entry: Any) -> None:
-        if entry.mnt_id == number:
-            entry.flags |= MS_RDONLY
-
-    return change
+def _twice(case: Case) -> Iterator[Found]:
+    """Two mounts at one place, of which the judgement of one would hide the other; or with one number."""
+    mounts = case.checkpoint.mounts
+    counts = Counter((mount.namespace, mount.mountpoint) for mount in mounts)
+    counts += Counter((mount.namespace, f"number {mount.id}") for mount in mounts)
+    for (namespace, at), count in counts.items():
+        if count > 1:
+            where = f"{case.prefix}mountpoints-{namespace}.img: {at}"
+            yield case.found("criu.mount-twice", f"has {count} mounts in one place", where)
 
 
 def _keys(case: Case) -> set[str]:
@@ -84,7 +64,8 @@ def _keys(case: Case) -> set[str]:
 
 def _judged(case: Case, mount: Mount, keys: set[str]) -> Iterator[Found]:
     where = f"{case.prefix}mountpoints-{mount.namespace}.img: {mount.mountpoint}"
-    if climbs(mount.mountpoint) or climbs(mount.root) or climbs(mount.key or ""):
+    crooked = posixpath.normpath(mount.mountpoint) != mount.mountpoint
+    if crooked or climbs(mount.root) or climbs(mount.key or ""):
         yield case.found("criu.mount-path", "has a path that leads out", where, weight=HARD)
     elif mount.external:
         key = mount.key or mount.root
