@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cryoscope.engines.criu import against, obstacles, privileges, remains, restoring
+from cryoscope.engines.criu import against, obstacles, remains
 from cryoscope.engines.criu.dumping import Dump
 from cryoscope.engines.criu.packing import Packer
 from cryoscope.engines.criu.processes import Processes, Task
@@ -175,10 +175,14 @@ class Criu:
 
     def edits(self, checkpoint: Checkpoint, options: RestoreOptions) -> Edits:
         """In the sandbox nobody has more capabilities than a container, or gets new ones."""
+        from cryoscope.engines.criu import privileges  # vetting: a capture needs nothing of it
+
         return Edits() if options.live else privileges.edits(checkpoint)
 
     def restore(self, archive: str, checkpoint: Checkpoint, options: RestoreOptions) -> Restored:
         """Let the images of `archive` go on, live or in a sandbox."""
+        from cryoscope.engines.criu import restoring
+
         try:
             return restoring.restore(self._program, archive, checkpoint, options)
         except OSError as error:

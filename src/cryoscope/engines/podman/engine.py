@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from cryoscope import limits
-from cryoscope.engines.podman import capture, concerns, listing, restore, restore_concerns, sandbox
+from cryoscope.engines.podman import capture, concerns, listing
 from cryoscope.engines.podman.answers import Image, Info, Inspected, Listed, VolumeFound
 from cryoscope.engines.podman.client import Answered, Client
 from cryoscope.engines.port import (
@@ -138,14 +138,20 @@ class Podman:
 
     def restore_concerns(self, checkpoint: Checkpoint, options: RestoreOptions) -> Sequence[Concern]:
         """What stands against restoring it here."""
+        from cryoscope.engines.podman import restore_concerns  # vetting: a capture needs nothing of it
+
         return list(restore_concerns.all_of(self, checkpoint, options))
 
     def edits(self, checkpoint: Checkpoint, options: RestoreOptions) -> Edits:
         """What the copy must say instead, for the sandbox or against libpod's errors."""
+        from cryoscope.engines.podman import sandbox  # vetting: a capture needs nothing of it
+
         return sandbox.edits(self, checkpoint, options)
 
     def restore(self, archive: str, checkpoint: Checkpoint, options: RestoreOptions) -> Restored:
         """Let the copy go on; raises `EngineError`, and leaves nothing behind then."""
+        from cryoscope.engines.podman import restore  # vetting: a capture needs nothing of it
+
         return restore.restore(self, archive, checkpoint, options)
 
 
