@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from commanding import TO, Done, count, reaching, run, target_of
+from commanding import TO, Done, count, reaching, remove, run, target_of
 from lab.engines import Engine, Running
-from lab.engines.containerd import Containerd
 from lab.workloads import SHELL_COUNTER
 
 EngineOf = Callable[[str], Engine]
@@ -24,15 +23,6 @@ def counting(engine_name: str, engine_of: EngineOf) -> Iterator[tuple[Engine, Ru
     running = engine.start(SHELL_COUNTER)
     yield engine, running
     engine.remove(running)
-
-
-def remove(engine: Engine, words: str) -> None:
-    """Take a restored container away as the answer says; the lab has no crictl."""
-    if isinstance(engine, Containerd):
-        assert words.startswith("crictl ")
-        engine.cri.remove_pod(words.split()[-1])
-    else:
-        engine.node.sh(words)
 
 
 def links(pid: int) -> set[str]:
