@@ -107,7 +107,8 @@ def expressions(draw: st.DrawFn) -> str:
     return part(1) + draw(ENDLESS) + part(1)
 
 
-@settings(max_examples=60)
+# The same examples every time: `re` takes hours for one in some thousands of such expressions.
+@settings(max_examples=60, derandomize=True)
 @given(expressions(), st.integers(0, 1000))
 def test_any_expression_over_any_memory(expression: str, seed: int) -> None:
     try:
