@@ -63,7 +63,7 @@ def goes_on(some: Trees, pid: int) -> None:
 
 def scratch(some: Trees) -> list[Path]:
     """Folders on the host that captures and restores work in."""
-    return sorted(Path(some.host.path("/var/lib/cryoscope")).glob("scratch-*"))
+    return sorted(Path(some.host.path("/var/lib/cryoscope")).glob("*scratch-*"))
 
 
 def criu_of(some: Trees, pid: int) -> int | None:
