@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,9 @@ pytest_plugins = ["lab_report"]
 # Machines are noisy: an example that takes long once is no failure.
 settings.register_profile("cryoscope", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cryoscope")
+
+# A shell that runs the tests in the background has them ignore interrupts, which some of them send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests have a cache of their own each; the lab is that of the user.
 os.environ.setdefault("CRYOSCOPE_LAB_HOME", str(places.home()))

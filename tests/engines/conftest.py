@@ -116,3 +116,11 @@ def take(engine_of: Callable[[str], Engine]) -> Take:
         return result
 
     return taken
+
+
+@pytest.fixture
+def unconfigured(node: Node) -> Iterator[None]:
+    """CRIU without the node's own options, which drivers of other engines write (`runc.conf`)."""
+    node.sh("mkdir -p /etc/criu; mv /etc/criu /etc/criu.away")
+    yield
+    node.sh("rm -rf /etc/criu; mv /etc/criu.away /etc/criu")

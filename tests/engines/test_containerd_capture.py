@@ -158,7 +158,7 @@ def test_a_capture_beside_one_of_somebody_else(containerd: Containerd, tmp_path:
         except EngineError as error:
             codes.append(error.code)
         thread.join()
-        assert codes in ([], ["cri.busy"])
+        assert codes in ([], ["cri.busy"], ["cri.unreachable"])  # its shim may hang up on the second
         kit.capture(containerd, started, tmp_path / "after.tar")
     engine.close()
     with open_checkpoint(str(tmp_path / "after.tar")) as checkpoint:

@@ -115,7 +115,9 @@ def test_what_a_process_is_because_of_how_it_was_started(some: Trees, code: str)
     pid = some.python(program(""), *WRAPPED[code])
     if code == "rlimit-user" and some.engine._processes.has_resource():
         pytest.skip("CAP_SYS_RESOURCE is there: processes of all users can be dumped")
-    assert refused(some, pid).code == f"criu.{code}"
+    # Where other engines of the node have mounted something, CRIU stumbles over that first.
+    known = {f"criu.{code}"} | ({"criu.external-mount"} if code == "descriptor-outside" else set())
+    assert refused(some, pid).code in known
 
 
 def test_a_traced_process(some: Trees) -> None:

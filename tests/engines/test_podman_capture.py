@@ -138,6 +138,7 @@ def test_volumes_and_root_are_left_out_if_they_are_not_wanted(crun: Podman, tmp_
         assert not checkpoint.damaged
 
 
+@pytest.mark.usefixtures("unconfigured")
 def test_open_connections_are_refused_with_their_own_code(lab: Podman, tmp_path: Path) -> None:
     with running(lab, TCP_SERVER) as server:
         client = replace(TCP_CLIENT, argv=(*TCP_CLIENT.argv, lab.address(server)))
@@ -148,6 +149,7 @@ def test_open_connections_are_refused_with_their_own_code(lab: Podman, tmp_path:
     assert caught.value.hint
 
 
+@pytest.mark.usefixtures("unconfigured")
 def test_file_locks_are_refused_with_their_own_code(lab: Podman, tmp_path: Path) -> None:
     with running(lab, KINDS_LOCKED) as found, pytest.raises(port.EngineError) as caught:
         kit.capture(lab, found, tmp_path / "a.tar", file_locks=False)

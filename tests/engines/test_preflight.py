@@ -93,6 +93,7 @@ def test_nothing_stands_against_what_can_be_captured(engine: Engine, tmp_path: P
         assert concerns(engine, container, tmp_path) == {}
 
 
+@pytest.mark.usefixtures("unconfigured")
 def test_open_connections_are_refused_unless_it_is_said_what_becomes_of_them(
     engine: Engine, tmp_path: Path
 ) -> None:
@@ -124,6 +125,7 @@ def test_what_the_hosts_own_configuration_gives_criu_is_no_refusal(engine: Engin
         conf.unlink()
 
 
+@pytest.mark.usefixtures("unconfigured")
 def test_file_locks_are_refused_unless_they_are_asked_for(engine: Engine, tmp_path: Path) -> None:
     with running(engine, KINDS_LOCKED) as (found, container):
         locks = file_locks(Host(engine.node.pid), container.pid or 0)
