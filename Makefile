@@ -1,5 +1,5 @@
 # make demo       a virtual environment, the install, and the main job on a real checkpoint
-# make test       everything a contributor runs (about 11 minutes on two cores; the lab's build comes on top, once)
+# make test       everything a contributor runs (about a quarter of an hour on two cores; the lab's build comes on top, once)
 # make lab        a Debian root filesystem with real engines for the tests (root and Debian; about a minute)
 # make check      formatting, lint, types, layers
 # make test-all   `make test` and the long mutation, bomb and load tests
