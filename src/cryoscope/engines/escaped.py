@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 
 from cryoscope import limits
-from cryoscope.engines.host import Host
+from cryoscope.engines.host import Host, numbers_of
 from cryoscope.engines.port import EngineError
 
 SPACES = ("net", "ipc", "uts", "pid", "mnt")
@@ -99,18 +99,8 @@ def _shared(pids: list[int], hosts: set[tuple[str, int]]) -> str:
     for pid in dict.fromkeys(pids):
         kinds = [kind for kind, inode in _inodes(pid).items() if (kind, inode) in hosts]
         if kinds:
-            return f"process {_last(pid)} is in the host's {', '.join(kinds)} namespace"
+            return f"process {[pid, *numbers_of(pid)][-1]} is in the host's {', '.join(kinds)} namespace"
     return ""
-
-
-def _last(pid: int) -> int:
-    """The number of a process in its own pid namespace."""
-    try:
-        with open(f"/proc/{pid}/status") as file:
-            line = next((line for line in file if line.startswith("NSpid:")), "")
-    except OSError:
-        line = ""
-    return int((line.split() or [str(pid)])[-1])
 
 
 def _pid_space(first: int, hosts: set[tuple[str, int]]) -> list[int]:

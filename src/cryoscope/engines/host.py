@@ -80,10 +80,10 @@ class Host:
         """The number by which this process knows the host's process `inside`; None if it does not see it."""
         if self.here:
             return inside
-        at = len(_numbers(self.process or 1)) - 1
+        at = len(numbers_of(self.process or 1)) - 1
         space = os.stat(f"/proc/{self.process}/ns/pid").st_ino
         for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-            numbers = _numbers(pid)
+            numbers = numbers_of(pid)
             if len(numbers) > at and numbers[at] == inside and _is_within(pid, space):
                 return pid
         return None
@@ -130,10 +130,10 @@ def _sweep(folder: str) -> None:
         os.close(held)
 
 
-def _numbers(pid: int) -> list[int]:
+def numbers_of(pid: int) -> list[int]:
     """A process's numbers, from this pid namespace to its own (proc(5), NSpid); none if it is gone."""
     try:
-        with open(f"/proc/{pid}/status") as status:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as status:
             line = next((line for line in status if line.startswith("NSpid:")), "")
     except OSError:
         return []

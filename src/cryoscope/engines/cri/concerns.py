@@ -85,7 +85,7 @@ def _stopped(host: Host, container: Container) -> Iterator[Concern]:
     """CRIU below runc waits for ever for a process that job control stopped, in the freezer of cgroup v1."""
     if container.pid is None or not os.path.isdir("/sys/fs/cgroup/freezer"):
         return
-    from cryoscope.engines.podman.stopped import stopped_below_freezer
+    from cryoscope.engines.stopped import stopped_below_freezer
 
     pid = host.pid(container.pid)
     for said in stopped_below_freezer(pid) if pid is not None else ():

@@ -18,6 +18,7 @@ from cryoscope.engines.criu.groups import Groups
 from cryoscope.engines.criu.processes import Processes
 from cryoscope.engines.criu.program import Program, wait_until
 from cryoscope.engines.criu.unpacking import Placed
+from cryoscope.engines.host import numbers_of
 from cryoscope.engines.port import EngineError, EngineHung, RestoreOptions
 
 if TYPE_CHECKING:
@@ -115,17 +116,19 @@ class Sandbox:
     def first(self) -> int | None:
         """Its first process, as numbered here."""
         keeper = self.host.pid(self._keeper)
-        return next((pid for pid in below(keeper or 0) if numbers(pid)[1:] and numbers(pid)[-1] == 1), None)
+        return next(
+            (pid for pid in below(keeper or 0) if numbers_of(pid)[1:] and numbers_of(pid)[-1] == 1), None
+        )
 
     def inside(self, pid: int) -> int | None:
         """The process of the sandbox that has number `pid` there, as numbered here."""
         first = self.first()
-        return next((found for found in below(first or 0) if numbers(found)[-1:] == [pid]), None)
+        return next((found for found in below(first or 0) if numbers_of(found)[-1:] == [pid]), None)
 
     def on_host(self, pid: int | None) -> int | None:
         """How the host numbers a process that is numbered `pid` here."""
-        depth = 0 if self.host.process is None else len(numbers(self.host.process)) - 1
-        return numbers(pid)[depth] if pid and len(numbers(pid)) > depth else None
+        depth = 0 if self.host.process is None else len(numbers_of(self.host.process)) - 1
+        return numbers_of(pid)[depth] if pid and len(numbers_of(pid)) > depth else None
 
     @property
     def kept_from(self) -> list[str]:
@@ -174,13 +177,3 @@ def below(pid: int) -> Iterator[int]:
     yield pid
     for child in children:
         yield from below(int(child))
-
-
-def numbers(pid: int) -> list[int]:
-    """A process's numbers, from this pid namespace to its own (proc(5), NSpid)."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            line = next((line for line in file if line.startswith("NSpid:")), "")
-    except OSError:
-        return []
-    return [int(number) for number in line.split()[1:]]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cryoscope.engines.podman import compress, listing, stopped
+from cryoscope.engines import stopped
+from cryoscope.engines.podman import compress, listing
 from cryoscope.engines.podman.answers import Inspected
 from cryoscope.engines.podman.soft_dirty import tracks_writes
 from cryoscope.engines.port import HARD, NOTE, SOFT, CaptureOptions, Concern, Container
