@@ -27,7 +27,7 @@ ENGINES: dict[str, tuple[Callable[[Node], Engine], str]] = {
     "docker": (Docker, "dockerd"),
     "containerd": (lambda node: Containerd(node, Registry(node)), "containerd"),
 }
-"""Not CRIU alone: killed while its code is in a process, it can take that along, whoever asked for the dump."""
+"""Not CRIU alone: killed while its code is in a process, it can take that along."""
 
 INSTANTS = (0.35, 0.5, 0.7, 0.9)
 """Seconds after the start of the command: it has imported its libraries by the first."""
