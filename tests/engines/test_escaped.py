@@ -19,7 +19,7 @@ import podman_kit as kit
 from cryoscope.checkpoint.criu.framing import parse
 from cryoscope.checkpoint.criu.json import from_json, to_json
 from cryoscope.engines import escaped, port
-from cryoscope.engines.host import Host
+from cryoscope.engines.host import Host, below
 from cryoscope.engines.vetting import Policy, clean_copy, vet
 from cryoscope.workflows.open import open_checkpoint
 from lab.engines.podman import Podman
@@ -45,7 +45,7 @@ def within() -> Iterator[Callable[..., int]]:
         started.append(subprocess.Popen(words))
         until = time.monotonic() + 20
         while True:
-            if len(found := [*escaped.below(started[-1].pid)]) == 3:
+            if len(found := [*below(started[-1].pid)]) == 3:
                 return found[1]
             assert time.monotonic() < until, found
             time.sleep(0.02)

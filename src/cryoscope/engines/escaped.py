@@ -11,8 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from cryoscope import limits
-from cryoscope.engines.host import Host, numbers_of
+from cryoscope.engines.host import Host, below, numbers_of
 from cryoscope.engines.port import EngineError
 
 SPACES = ("net", "ipc", "uts", "pid", "mnt")
@@ -45,27 +44,6 @@ def _staying(first: int, host: Host, hosts: set[tuple[str, int]]) -> str:
     until = time.monotonic() + LAST
     while (found := _shared(_grouped(first, host), hosts)) and time.monotonic() < until:
         time.sleep(POLL)
-    return found
-
-
-def below(pid: int) -> Iterator[int]:
-    """A process and those below it, parents first, as numbered here."""
-    waiting, seen = [pid], 0
-    while waiting and seen < limits.SANDBOX_PROCESSES:
-        each = waiting.pop()
-        seen += 1
-        yield each
-        waiting += _children(each)
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as file:
-                found += map(int, file.read().split())
-    except OSError:
-        pass
     return found
 
 

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 
+from cryoscope import limits
 from cryoscope.errors import CryoscopeError
 
 SPACES = ("--mount", "--pid", "--ipc", "--uts", "--net", "--cgroup", "--root")
@@ -128,6 +129,27 @@ def _sweep(folder: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     finally:
         os.close(held)
+
+
+def below(pid: int) -> Iterator[int]:
+    """A process and those below it, parents first, as numbered here."""
+    waiting, seen = [pid], 0
+    while waiting and seen < limits.SANDBOX_PROCESSES:
+        each = waiting.pop()
+        seen += 1
+        yield each
+        waiting += _children(each)
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                found += map(int, file.read().split())
+    except OSError:
+        pass
+    return found
 
 
 def numbers_of(pid: int) -> list[int]:

@@ -36,6 +36,7 @@ from cryoscope.engines.target import Target
 from cryoscope.errors import CryoscopeError, Incomplete, UsageError
 from cryoscope.text import readable
 from cryoscope.workflows.companions import check_kinds, save_companions
+from cryoscope.workflows.concerns import concerns_of, host_of
 from cryoscope.workflows.documents import Part
 from cryoscope.workflows.examine import Answer, Failure, answer
 from cryoscope.workflows.sink import Sink
@@ -168,8 +169,7 @@ def _waiter(start: threading.Barrier) -> Callable[[], None]:
 
 def _one(engine: Engine, container: Container, taking: Taking, ready: Callable[[], None]) -> CapturePart:
     """One container, from the concerns to the name of its file."""
-    told = [*engine.concerns(container, taking.options), *_generic(engine, container, taking)]
-    concerns = [*{(each.code, each.what): each for each in reversed(told)}.values()][::-1]
+    concerns = concerns_of(engine, container, taking.options, _folder(taking))
     against = hard(concerns, force=taking.force)
     if against:
         raise PreflightRefused(against)
@@ -187,22 +187,16 @@ def _one(engine: Engine, container: Container, taking: Taking, ready: Callable[[
         return _beside(engine, _verified(part, sink), taking)
 
 
-def _generic(engine: Engine, container: Container, taking: Taking) -> list[Concern]:
-    """What any engine is asked about its host: room on the disk, open connections, what CRIU can."""
-    from cryoscope.engines.preflight import capture_concerns
-
-    host = getattr(engine, "host", None)
-    if host is None or container.pid is None:
-        return []
+def _folder(taking: Taking) -> str:
+    """Where the archive will lie."""
     output = taking.output or "."
-    folder = output if _is_folder(output) else os.path.dirname(os.path.abspath(output))
-    return [*capture_concerns(host, container, taking.options, folder)]
+    return output if _is_folder(output) else os.path.dirname(os.path.abspath(output))
 
 
 @contextmanager
 def _thawed(engine: Engine, container: Container) -> Iterator[None]:
     """An engine that fails in the middle may thaw nothing: a container that ran goes on all the same."""
-    host = getattr(engine, "host", None)
+    host = host_of(engine)
     if host is None or container.pid is None or container.state != "running":
         yield
         return

@@ -9,6 +9,7 @@ from cryoscope.engines import connect, discover
 from cryoscope.engines.port import CaptureOptions, Check, Concern, Container, Engine, Probe, Reach
 from cryoscope.engines.target import Target
 from cryoscope.errors import CryoscopeError, UsageError
+from cryoscope.workflows.concerns import concerns_of
 from cryoscope.workflows.documents import Part
 from cryoscope.workflows.examine import Answer, Failure, answer
 
@@ -87,16 +88,9 @@ def doctor_of(target: Target, reach: Reach, options: CaptureOptions) -> Answer:
     """What stands against capturing one container."""
     with closing(connect(target, reach)) as engine:
         container = engine.find(target.reference)
-        concerns = [*engine.concerns(container, options), *_on_host(engine, container, options)]
+        concerns = concerns_of(engine, container, options, ".")
         part = DoctorPart(archive=container.target, probe=engine.probe(), concerns=concerns)
     return answer("doctor", [part], [], [])
-
-
-def _on_host(engine: Engine, container: Container, options: CaptureOptions) -> Iterable[Concern]:
-    from cryoscope.engines.preflight import capture_concerns
-
-    host = getattr(engine, "host", None)
-    return capture_concerns(host, container, options, ".") if host is not None and container.pid else []
 
 
 def _found(reach: Reach, engines: Sequence[str]) -> Iterable[Engine]:

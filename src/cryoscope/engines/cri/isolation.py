@@ -15,12 +15,9 @@ from typing import Any
 from cryoscope.engines.cri import nodefiles
 from cryoscope.engines.cri.listing import pid_of
 from cryoscope.engines.cri.netlink import Links
-from cryoscope.engines.host import Host
+from cryoscope.engines.host import Host, below
 from cryoscope.engines.port import EngineError
 from cryoscope.text import escape
-
-PROCESSES = 100_000
-"""Processes of one container that are looked at."""
 
 
 class Isolation:
@@ -54,7 +51,9 @@ class Isolation:
         first = self.host.pid(pid) if pid is not None else None
         if first is None:
             return False
-        return all(_inode(each) == self.inode for each in _below(first))
+        inodes = ((each, _inode(each)) for each in below(first))
+        # One below it that has no inode has ended meanwhile.
+        return all(inode == self.inode for each, inode in inodes if inode is not None or each == first)
 
 
 def isolate(host: Host, pod: dict[str, Any]) -> Isolation:
@@ -102,26 +101,3 @@ def _inode(pid: int) -> int | None:
         return os.stat(f"/proc/{pid}/ns/net").st_ino
     except OSError:
         return None
-
-
-def _below(pid: int) -> Iterator[int]:
-    """A process and those below it that still live."""
-    waiting, seen = [pid], 0
-    while waiting and seen < PROCESSES:
-        each = waiting.pop()
-        seen += 1
-        if _inode(each) is None and each != pid:
-            continue  # it ended meanwhile
-        yield each
-        waiting += _children(each)
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as file:
-                found += map(int, file.read().split())
-    except OSError:
-        pass
-    return found

@@ -6,7 +6,7 @@ import ipaddress
 import os
 import shlex
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from cryoscope.engines.criu.groups import Groups
 from cryoscope.engines.criu.processes import Processes
 from cryoscope.engines.criu.program import Program, wait_until
 from cryoscope.engines.criu.unpacking import Placed
-from cryoscope.engines.host import numbers_of
+from cryoscope.engines.host import below, numbers_of
 from cryoscope.engines.port import EngineError, EngineHung, RestoreOptions
 
 if TYPE_CHECKING:
@@ -165,15 +165,3 @@ def _is_elsewhere(text: str) -> bool:
         address = ipaddress.ip_address(text)
         return not (address.is_unspecified or address.is_loopback or address.is_multicast)
     return False
-
-
-def below(pid: int) -> Iterator[int]:
-    """A process and those below it, parents first, as numbered here."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            children = file.read().split()
-    except OSError:
-        return
-    yield pid
-    for child in children:
-        yield from below(int(child))

@@ -14,8 +14,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from cryoscope.engines import escaped
-from cryoscope.engines.host import Host
+from cryoscope.engines.host import Host, below
 from cryoscope.engines.port import EngineHung, NoSuchContainer
 from cryoscope.errors import CryoscopeError
 
@@ -79,7 +78,7 @@ def _end(host: Host, name: str) -> list[int]:
 
 def _below_conmon(host: Host, name: str) -> list[int]:
     keepers = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _keeps(pid, name, host)]
-    found = [each for keeper in keepers for each in escaped.below(keeper) if each != keeper]
+    found = [each for keeper in keepers for each in below(keeper) if each != keeper]
     return [pid for pid in found if not _is_zombie(pid)]
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cryoscope.checkpoint.archive import Member
 from cryoscope.engines import port
 from cryoscope.engines.host import Host
-from cryoscope.engines.port import HARD, NOTE, SOFT
+from cryoscope.engines.port import HARD, SOFT
 
 ENGINES = ("podman", "docker", "cri", "criu")
 """Engines by what they take from an archive."""
@@ -77,18 +77,6 @@ class Verdict(port.Record, frozen=True, kw_only=True):
         """The claims that keep the archive from the engine; `force` goes past the soft ones."""
         weights = (HARD,) if force else (HARD, SOFT)
         return [claim for claim in self.claims if not claim.cleaned and claim.weight in weights]
-
-    def concerns(self) -> list[port.Concern]:
-        """The claims as preflight tells them: what was cleaned is only told."""
-        return [
-            port.Concern(
-                code=claim.code,
-                weight=NOTE if claim.cleaned else claim.weight,
-                what=f"{claim.where}: {claim.what}" + (" (taken out of the copy)" if claim.cleaned else ""),
-                cure=claim.cure,
-            )
-            for claim in self.claims
-        ]
 
 
 def kernel_of(host: Host) -> tuple[str, ...]:
