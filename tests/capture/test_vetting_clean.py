@@ -118,12 +118,3 @@ def test_a_live_restore_leaves_to_the_user_what_a_sandbox_refuses() -> None:
 
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-
-
-def test_concerns_tell_what_was_cleaned_without_its_weight() -> None:
-    with opened("containerd-looper.tar") as checkpoint:
-        verdict = sandboxed(checkpoint)
-    [claim] = [claim for claim in verdict.claims if claim.code == "criu.mount-unprotected"]
-    [concern] = [concern for concern in verdict.concerns() if concern.code == claim.code]
-    assert (claim.weight, claim.cleaned, concern.weight) == ("hard", True, "note")
-    assert concern.what.endswith("(taken out of the copy)")
