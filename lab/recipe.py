@@ -18,7 +18,7 @@ ENGINES = (
     "criu python3-pycriu podman crun libcriu2 runc conmon netavark aardvark-dns nftables iptables "
     "containerd containernetworking-plugins docker.io docker-cli buildah skopeo docker-registry"
 ).split()
-PEERS = "checkpointctl sysdig gdb binutils ripgrep zstd".split()
+PEERS = "checkpointctl sysdig gdb binutils ripgrep zstd age openssl postgresql".split()
 WORKLOADS = "bash busybox-static python3 redis-server nginx-light gcc libc6-dev".split()
 TOOLS = ["procps", "iproute2", "python3-grpcio"]
 PACKAGES = tuple(ENGINES + PEERS + WORKLOADS + TOOLS)

@@ -1,7 +1,7 @@
 """Libraries beyond the base install, or the cure where they are missing.
 
-Each costs tens of milliseconds to import: a module that speaks to an engine asks here when it does, never at
-its top.  Types may be imported under `TYPE_CHECKING` as usual.
+Each costs tens of milliseconds to import: a module that needs one asks here when it does, never at its top.
+Types may be imported under `TYPE_CHECKING` as usual.
 """
 
 from __future__ import annotations
@@ -11,10 +11,18 @@ from typing import Any
 
 from cryoscope.errors import CryoscopeError
 
-CURE = "pip install 'cryoscope[capture]'"
-"""The extra that holds them all (pyproject.toml)."""
-
-SPEAKS = {"httpx2": "HTTP to engines", "grpc": "gRPC to engines", "yaml": "the language of kubeconfigs"}
+EXTRAS = {
+    "httpx2": ("capture", "speaks HTTP"),
+    "grpc": ("capture", "speaks gRPC to engines"),
+    "yaml": ("capture", "reads kubeconfigs"),
+    "sqlalchemy": ("evidence", "keeps the catalogue of evidence"),
+    "alembic": ("evidence", "makes the catalogue of evidence"),
+    "cryptography": ("evidence", "signs and decrypts"),
+    "pyrage": ("evidence", "encrypts"),
+    "psycopg": ("evidence,postgresql", "speaks to PostgreSQL"),
+    "obstore": ("evidence,s3", "speaks to S3"),
+}
+"""By package: the extras of pyproject.toml that hold it, and what it is for."""
 
 
 class LibraryMissing(CryoscopeError):
@@ -22,13 +30,15 @@ class LibraryMissing(CryoscopeError):
 
 
 def module(name: str) -> Any:
-    """A module of the extra `capture`; raises `LibraryMissing` where it is not installed."""
+    """A module beyond the base install; raises `LibraryMissing` where it is not there."""
     try:
         return import_module(name)
     except ImportError:
         package = name.partition(".")[0]
-        speaks = SPEAKS.get(package, "to engines")
-        raise LibraryMissing(f"{package} is not installed, which speaks {speaks}", hint=CURE) from None
+        extras, does = EXTRAS[package]
+        raise LibraryMissing(
+            f"{package} is not installed, which {does}", hint=f"pip install 'cryoscope[{extras}]'"
+        ) from None
 
 
 def httpx2() -> Any:
