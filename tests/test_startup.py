@@ -36,7 +36,7 @@ def test_show_and_ps_import_nothing_heavy(command: str, name: str, data: Path) -
 
 def test_help_imports_no_command() -> None:
     found = {name for name in modules("--help") if name.startswith("cryoscope.")}
-    assert found <= {"cryoscope.cli", "cryoscope.errors", "cryoscope.limits"}
+    assert found <= {"cryoscope.cli", "cryoscope.cli.lazy", "cryoscope.errors", "cryoscope.limits"}
 
 
 def test_show_imports_no_protobuf_where_an_engine_wrote_beside(data: Path) -> None:

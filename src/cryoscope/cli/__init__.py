@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import gc
 import io
-import os
 import signal
 import sys
-from typing import Any
 
 gc.set_threshold(50_000)  # a run makes few cycles: looking for them is a tenth of the start-up
 
 import click  # noqa: E402
 
 from cryoscope import __version__  # noqa: E402
-from cryoscope.errors import Incomplete  # noqa: E402
+from cryoscope.cli.lazy import LazyGroup, nobody_reads  # noqa: E402
 
 COMMANDS = {
     "targets": "What can be captured here: every engine's containers.",
@@ -64,49 +62,11 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS]  # `list` is a module of this package once that command has run
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        from importlib import import_module
-
-        command: click.Command = import_module("cryoscope.cli." + cmd_name.replace("-", "_")).command
-        return command
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; click's own ways with Ctrl-C and closed pipes differ between its releases."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise Incomplete("interrupted") from None
-        except BrokenPipeError:
-            return _nobody_reads()
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([*COMMANDS.items()])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            import difflib
-
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            if not close:
-                raise
-            message = f"{error.message.rstrip('.')}: did you mean {close[0]}?"
-            raise click.UsageError(message, ctx=error.ctx) from None
+class Commands(LazyGroup):
+    package, lines = "cryoscope.cli", COMMANDS
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="cryoscope %(version)s")
 def cryoscope() -> None:
     """Look inside a frozen container.
@@ -132,7 +92,7 @@ def run(group: click.Group, program: str) -> None:
         code = group.main(standalone_mode=False, prog_name=program)
         sys.stdout.flush()
     except BrokenPipeError:
-        code = _nobody_reads()
+        code = nobody_reads()
     except BaseException as error:
         from cryoscope.cli.failure import report
 
@@ -140,11 +100,5 @@ def run(group: click.Group, program: str) -> None:
         try:
             sys.stdout.flush()
         except OSError:  # what could not be written must not be tried again at exit
-            _nobody_reads()
+            nobody_reads()
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _nobody_reads() -> int:
-    """Whoever read the pipe has seen enough; nothing may be flushed into it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0

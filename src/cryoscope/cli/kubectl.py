@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from cryoscope import __version__
-from cryoscope.cli import COMMANDS, LazyGroup, cryoscope, run
+from cryoscope.cli import COMMANDS, Commands, cryoscope, run
 from cryoscope.errors import UsageError
 
 PROGRAM = "kubectl cryoscope"
@@ -32,7 +32,7 @@ NO_FILES, FILES = 4, 0
 Callback = Callable[..., Any]
 
 
-class Plugin(LazyGroup):
+class Plugin(Commands):
     """The group `cryoscope`, some commands of which take pods."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
