@@ -246,7 +246,7 @@ def test_a_service_that_dies_in_the_middle_leaves_no_silent_half(crun: Podman, t
         secret, _ = kit.asked(found.pid).split()
         with pytest.raises(Incomplete) as caught:
             engine.capture(engine.find(found.id), kit.options(), Slow(tmp_path / "a.tar", pid))
-        assert caught.value.code == "podman.truncated"
+        assert caught.value.code in ("podman.truncated", "podman.stream-cut")  # by whether it was overtaken
         assert kit.asked(found.pid).split()[0] == secret
         with pytest.raises(port.EngineUnreachable) as gone:
             engine.list()

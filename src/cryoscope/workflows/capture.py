@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,6 +36,7 @@ from cryoscope.engines.port import (
 from cryoscope.engines.target import Target
 from cryoscope.errors import CryoscopeError, Incomplete, UsageError
 from cryoscope.text import readable
+from cryoscope.workflows.capture_case import check_budget, into_case, prepared
 from cryoscope.workflows.companions import check_kinds, save_companions
 from cryoscope.workflows.concerns import concerns_of, host_of
 from cryoscope.workflows.documents import Part
@@ -45,6 +47,14 @@ from cryoscope.workflows.together import AT_ONCE, together
 if TYPE_CHECKING:
     from cryoscope.workflows.open import Progress
 
+VERIFYING = (
+    "numpy",
+    "google.protobuf.descriptor_pool",
+    "cryoscope.checkpoint.complete",
+    "cryoscope.checkpoint.criu.pagemap_columns",
+    "cryoscope.workflows.open",
+)
+"""What is imported only to verify an archive: a sixth of a second together."""
 NOT_FOR_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -52,7 +62,8 @@ class CapturePart(Part, frozen=True, kw_only=True, omit_defaults=True):
     """What became of one capture; `archive` is the file, "" if none was collected.
 
     `size` is in bytes, `seconds` is the whole of it, `engine_seconds` the engine's share; `location` is where
-    the engine's own copy lies on its host; `processes` and `memory` (bytes) are what the archive holds.
+    the engine's own copy lies on its host; `processes` and `memory` (bytes) are what the archive holds;
+    `evidence` is its address in a case.
     """
 
     target: str
@@ -75,12 +86,14 @@ class CapturePart(Part, frozen=True, kw_only=True, omit_defaults=True):
     answers: list[str] = []
     statistics: dict[str, int] = {}
     companions: str | None = None
+    evidence: str | None = None
 
 
 class Taking(msgspec.Struct, kw_only=True):
     """How to capture: the engine's options, where to, and what else.
 
     `output` is a file, or a folder if it is one or ends with a slash; None for a name of its own here.
+    `case` is one that the archive is added to, for a `reason`; with `passing` the file goes when it is there.
     """
 
     options: CaptureOptions
@@ -88,12 +101,16 @@ class Taking(msgspec.Struct, kw_only=True):
     all_containers: bool = False
     force: bool = False
     companions: tuple[str, ...] = ()
+    case: str | None = None
+    reason: str = ""
+    passing: bool = False
     progress: Callable[[str], Progress | None] = lambda _target: None
 
 
 def capture(target: Target, reach: Reach, taking: Taking) -> Answer:
     """Capture what `target` names; each container is a part of the answer."""
     _sensible(target, taking)
+    taking = prepared(taking)
     with closing(connect(target, reach)) as engine:
         return _captures(engine, target, taking)
 
@@ -173,7 +190,9 @@ def _one(engine: Engine, container: Container, taking: Taking, ready: Callable[[
     against = hard(concerns, force=taking.force)
     if against:
         raise PreflightRefused(against)
+    check_budget(engine, container, _folder(taking), taking.case)
     started = time.time()
+    threading.Thread(target=_warm, daemon=True).start()
     ready()
     if taking.options.fetch == "none":
         return _part(container, _uncollected(engine, container, taking), concerns, started)
@@ -184,7 +203,13 @@ def _one(engine: Engine, container: Container, taking: Taking, ready: Callable[[
         part = _part(container, captured, concerns, started, sink)
         if not captured.collected:
             return part
-        return _beside(engine, _verified(part, sink), taking)
+        return into_case(_beside(engine, _verified(part, sink), taking), sink.name, taking)
+
+
+def _warm() -> None:
+    """Import what the verification needs while the engine works, so that nobody waits for it."""
+    for name in VERIFYING:
+        import_module(name)
 
 
 def _folder(taking: Taking) -> str:

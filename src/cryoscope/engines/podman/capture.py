@@ -7,15 +7,17 @@ the archive, without a report; so CRIU's statistics are read out of the archive 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cryoscope.checkpoint.statistics import statistics_of
 from cryoscope.engines.podman import compress, failure
 from cryoscope.engines.podman.client import Answered
+from cryoscope.engines.podman.overtaking import Overtaking
 from cryoscope.engines.podman.stream import Stream
 from cryoscope.engines.port import Captured, CaptureOptions, Container, EngineError, Sink
-from cryoscope.errors import CryoscopeError
+from cryoscope.errors import CryoscopeError, Incomplete
 from cryoscope.text import escape
 
 if TYPE_CHECKING:
@@ -28,10 +30,19 @@ def capture(engine: Podman, container: Container, options: CaptureOptions, sink:
     packer = compress.packer(options.compression)
     path = f"/containers/{container.id}/checkpoint"
     started = time.monotonic()
+    take = partial(_take, stream, packer, sink)
     try:
-        with engine.client.download(path, parameters(options), timeout=options.timeout) as blocks:
+        with (
+            Overtaking(engine.client.path, container.id, take) as overtaking,
+            engine.client.download(
+                path, parameters(options), timeout=options.timeout, begun=lambda: overtaking.head != b""
+            ) as blocks,
+        ):
             seconds = time.monotonic() - started
-            _copy(blocks, stream, packer, sink)
+            _rest(overtaking.finish(), blocks, take)
+        stream.finish()
+        if last := packer.flush():
+            sink.write(last)
     except Answered as error:
         explained = _explained(engine, container, error)
         _still_kept(engine, container, options, explained)
@@ -63,14 +74,26 @@ def parameters(options: CaptureOptions) -> dict[str, str]:
     }
 
 
-def _copy(blocks: Iterator[bytes], stream: Stream, packer: compress.Packer, sink: Sink) -> None:
-    for block in blocks:
-        for part in stream.feed(block):
-            if packed := packer.compress(part):
-                sink.write(packed)
-    stream.finish()
-    if last := packer.flush():
-        sink.write(last)
+def _take(stream: Stream, packer: compress.Packer, sink: Sink, block: bytes) -> None:
+    for part in stream.feed(block):
+        if packed := packer.compress(part):
+            sink.write(packed)
+
+
+def _rest(taken: bytes, blocks: Iterator[bytes], take: Callable[[bytes], None]) -> None:
+    """All of the answer, or, where its file was read already, whether it was that file."""
+    if not taken:
+        for block in blocks:
+            take(block)
+        return
+    first = next(blocks, b"")
+    length = min(len(first), len(taken))
+    if not first or first[:length] != taken[:length]:
+        raise Incomplete(
+            "Podman exported something else at the same time, and that was read",
+            hint="capture again; one at a time if it happens twice",
+            code="podman.overtaken",
+        )
 
 
 def _still_kept(engine: Podman, container: Container, options: CaptureOptions, error: CryoscopeError) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
@@ -51,7 +51,7 @@ class Client:
 
     def __init__(self, path: str, *, shown: str) -> None:
         self.shown = shown
-        self._path = path
+        self.path = path
         self._httpx2 = needs.httpx2()
         once = self._httpx2.Limits(max_keepalive_connections=0)
         transport = self._httpx2.HTTPTransport(uds=path, limits=once)
@@ -113,13 +113,18 @@ class Client:
             raise self._cut(error, reading) from None
 
     @contextlib.contextmanager
-    def download(self, path: str, parameters: Parameters, *, timeout: float) -> Iterator[Iterator[bytes]]:
-        """The blocks of a long answer to POST, whose end the reader must know; raises what `stream` does."""
+    def download(
+        self, path: str, parameters: Parameters, *, timeout: float, begun: Callable[[], bool] = bool
+    ) -> Iterator[Iterator[bytes]]:
+        """The blocks of a long answer to POST, whose end the reader must know; raises what `stream` does.
+
+        `begun` says whether something of it has come some other way: a cut is in the middle then.
+        """
         self._knock()
         reading = False
         url = f"{BASE}{path}?{urlencode(parameters)}"
         try:
-            with download.asked(self._path, "POST", url, patience=timeout) as response:
+            with download.asked(self.path, "POST", url, patience=timeout) as response:
                 if response.status != HTTPStatus.OK:
                     raise _failed(response.status, response.read(limits.PODMAN_ERROR))
                 reading = True
@@ -128,7 +133,7 @@ class Client:
         except TimeoutError:
             raise self._hung(timeout) from None
         except (ConnectionError, http.client.HTTPException) as error:
-            raise self._cut(error, reading) from None
+            raise self._cut(error, reading or begun()) from None
 
     def _hung(self, seconds: float) -> EngineHung:
         return EngineHung(
@@ -143,7 +148,7 @@ class Client:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
                 knock.settimeout(CONNECT)
-                knock.connect(self._path)
+                knock.connect(self.path)
         except TimeoutError:
             raise self._hung(CONNECT) from None
         except OSError as error:
