@@ -73,7 +73,7 @@ def cleaned(
     verdict = vet(checkpoint, Policy(engine="podman", live=wanted.live), engine.edits(checkpoint, wanted))
     hard = [claim for claim in verdict.claims if not claim.cleaned and claim.weight != port.NOTE]
     assert hard == [], hard
-    with open(copy, "xb") as to:
+    with open(copy, "wb") as to:
         clean_copy(checkpoint.archive, verdict.edits, to)
     return [claim.code for claim in verdict.claims]
 
