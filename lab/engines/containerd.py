@@ -113,9 +113,16 @@ class Containerd:
         """
         inside = f"{CHECKPOINTS}/restored-{next(self._numbers)}.tar"
         shutil.copyfile(archive, self.node.outside(inside))
+        return self.create(inside, workload)
+
+    def create(self, image: str, workload: Workload) -> Running:
+        """Create a container of a workload without its command, from an image that was pulled or an archive.
+
+        Raises as `restore` does.
+        """
         pod = self._pod(workload)
         try:
-            container = self.cri.create(pod.id, _config(workload, inside), pod.config)
+            container = self.cri.create(pod.id, _config(workload, image), pod.config)
         except cri.CallFailed as error:
             self.cri.remove_pod(pod.id)
             if UNRESOLVED in error.said:

@@ -43,6 +43,15 @@ KEPT_TOTAL = 48 * MIB
 KEPT_FROM_PIPE = 512 * MIB
 """All that is kept of a pipe, which cannot be read again."""
 
+ZSTD_FRAMES = 4_194_304
+"""Frames in the seek table of a zstd file, 24 bytes each: DECOMPRESSED in frames of 4 MiB."""
+
+ZSTD_FRAME, ZSTD_KEPT = 32 * MIB, 32 * MIB
+"""Plain bytes of one frame that is read by a seek table, and of those kept: writers make 2 to 16 MiB."""
+
+ZSTD_EMPTY = 16
+"""Skippable frames named in a seek table: whoever writes one has a note or two."""
+
 PARENTS = 64
 """Links in a chain of `parent` folders: one a pre-dump; a cycle has no end."""
 
@@ -66,6 +75,28 @@ IMAGE_PARTS = 1024
 
 IMAGE_ANNOTATIONS = 10_000
 """Annotations of one OCI image: real ones have under fifty."""
+
+ANNOTATION = 4 * KIB
+"""One value of an annotation that is written: the longest, runtime.version of crun, has 200 bytes."""
+
+# --- evidence in its forms --------------------------------------------------------------------
+AGE_HEADER = 256 * KIB
+"""The header of a file that age encrypted: 110 bytes a recipient, 1.6 KiB a post-quantum one."""
+
+AGE_RECIPIENTS = 1000
+"""Recipients of one file, each tried with each key: a millisecond for ten keys."""
+
+AGE_IDENTITIES = 64 * KIB
+"""A file of private keys: age-keygen writes 200 bytes for each."""
+
+EVIDENCE_MEMBERS = 24 * MIB
+"""Names and digests of members in one manifest, 150 bytes each: the largest checkpoint had 6,000."""
+
+EVIDENCE_DAMAGED = 1000
+"""Damaged parts of an archive that its manifest names: a mutated one can give a million."""
+
+EVIDENCE_HOLES = 64 * GIB
+"""Zeros in the holes of one archive's sparse members that are hashed with them, a minute's work."""
 
 # --- CRIU images ----------------------------------------------------------------------------
 IMAGE = 256 * MIB
@@ -564,3 +595,109 @@ OPEN_FILE_COUNT = 10_000
 
 COMPANION = 256 * GIB
 """One file saved next to an archive: images have some GiB; a hostile engine would send for ever."""
+
+# --- the catalogue of evidence ------------------------------------------------------------------
+CATALOGUE_TEXT = 400
+"""Characters of one text in a row: indexes of PostgreSQL take 2704 bytes, engines' names are shorter."""
+
+CASE_NAME, CASE_DESCRIPTION = 200, 64 * KIB
+"""Characters of a case's name (it stands in indexes beside another text) and of what is said about it."""
+
+CATALOGUE_NAMED = 1000
+"""Pieces of one case that one name or beginning of a digest may mean before nobody looks further."""
+
+CUSTODY_ENTRY = 1 * MIB
+"""One entry of a custody log: one with a piece has 1 KiB; manifests are blobs."""
+
+# --- blobs of evidence ------------------------------------------------------------------------
+BLOB_KEY = 255
+"""A blob's key: what a file system takes as one name; ours have some 80 letters."""
+
+BLOB_POINTER = 4 * KIB
+"""The small object of S3 that says where a blob lies: ours have under 200 bytes."""
+
+BLOB_PART = 16 * MIB
+"""One part of an upload to S3: S3 takes 10,000 of them, so a blob may have 156 GiB."""
+
+BLOB_PARTS = 10_000
+"""Parts of one upload: what S3 itself takes."""
+
+RETENTION_RULES = 100
+"""Rules of retention at once: each goes through all pieces."""
+
+KUBELET_FOLDER = 1_000_000
+"""Files of a kubelet's checkpoint folder: far more than there are inodes to spare on a node."""
+
+# --- evidence: seals and custody logs ---------------------------------------------------------
+KEY_FILE = 64 * KIB
+"""A file of keys in PEM: a key has 200 bytes."""
+
+ENVELOPE = 1 * GIB
+"""A signed manifest: 200 bytes a member, a million members, and base64 on top."""
+
+SIGNATURES = 16
+"""Signatures of one envelope: one is ours, others may have signed it, too."""
+
+CLOCK_AHEAD = 300
+"""Seconds that another host's clock may be ahead of this one before its times are still to come."""
+
+BUNDLE_FILES = 5_000_000
+"""Files of one bundle: four a piece."""
+
+PROBLEMS = 1000
+"""Problems that are told of one log or piece: a store that was written anew has one for each entry."""
+
+# --- registries and archives far away -----------------------------------------------------------
+REMOTE_BLOCK = 64 * KIB
+"""Bytes fetched where a few are asked for: a header costs as much time as these, and 160 are 10 MiB."""
+
+REMOTE_REQUEST = 2 * MIB
+"""Bytes of one request: a tenth of a second on a slow line, and little beside the way there on a fast one."""
+
+REMOTE_AHEAD = 16 * MIB
+"""Bytes fetched before they are asked for, of one who reads on: eight requests."""
+
+REMOTE_CACHE = 32 * MIB
+"""Bytes of one source kept in memory."""
+
+REMOTE_REQUESTS = 8
+"""Requests to one source at once: registries and stores take more from one client, and fear hundreds."""
+
+REMOTE_READERS = 16
+"""Places of one source that are read on from at once: the threads of a search, the walk over the headers."""
+
+REMOTE_WHOLE = 16 * MIB
+"""A compressed archive up to this size is read through without being asked to."""
+
+REMOTE_TRIES = 5
+"""Times that a request is made which was answered with "later", or not to its end."""
+
+REMOTE_PATIENCE = 60
+"""Seconds that an answer may ask to wait."""
+
+REMOTE_REDIRECTS = 5
+"""Redirects of one request: registries send to their store, once."""
+
+REGISTRY_DOCUMENT = 4 * MIB
+"""One manifest or index: what registries must take (distribution-spec 1.1, "Pushing Manifests")."""
+
+REGISTRY_DOCUMENTS = 64
+"""Manifests of one index that are read: images for every platform have fifteen."""
+
+REGISTRY_ERROR = 64 * KIB
+"""What is read of an answer that says why not."""
+
+REGISTRY_TOKEN = 1 * MIB
+"""An answer with a token: those of large clouds have 5 KiB."""
+
+REGISTRY_TAGS, REGISTRY_PAGES = 100_000, 1000
+"""Tags of one repository, and pages of them."""
+
+REGISTRY_CHUNK, REGISTRY_CHUNK_MOST = 8 * MIB, 64 * MIB
+"""Bytes of one chunk of an upload, kept until they have arrived; and what a registry may ask it to be."""
+
+AUTH_FILE = 4 * MIB
+"""A file of credentials: a cluster's pull secret has 10 KiB."""
+
+AUTH_HELPER = 10
+"""Seconds that a helper for credentials may take: some ask a cloud, none may ask a person."""

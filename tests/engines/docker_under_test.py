@@ -10,8 +10,9 @@ from typing import Any
 from cryoscope.engines.docker import connect
 from cryoscope.engines.docker.engine import Docker as Engine
 from cryoscope.engines.host import Host
-from cryoscope.engines.port import Captured, CaptureOptions, Reach, Restored, RestoreOptions
+from cryoscope.engines.port import Captured, CaptureOptions, Edits, Reach, Restored, RestoreOptions
 from cryoscope.engines.target import parse
+from cryoscope.engines.vetting import clean_copy
 from cryoscope.workflows.open import open_checkpoint
 from lab.engines import Running
 from lab.engines.docker import SOCKET, ApiError, Docker
@@ -63,9 +64,19 @@ def capture(docker: Docker, running: Running, path: Path, options: CaptureOption
 
 
 def restore(docker: Docker, path: Path, name: str, **options: Any) -> Restored:
-    """Restore an archive."""
+    """Restore an archive, with what the engine wants changed in it."""
+    wanted, engine = RestoreOptions(name=name, **options), engine_of(docker)
     with open_checkpoint(str(path)) as checkpoint:
-        return engine_of(docker).restore(str(path), checkpoint, RestoreOptions(name=name, **options))
+        edits = engine.edits(checkpoint, wanted)
+        if edits == Edits():
+            return engine.restore(str(path), checkpoint, wanted)
+        copy = path.with_name(f"{name}-copy.tar")
+        with open(copy, "xb") as to:
+            clean_copy(checkpoint.archive, edits, to)
+        try:
+            return engine.restore(str(copy), checkpoint, wanted)
+        finally:
+            copy.unlink()
 
 
 def against(docker: Docker, path: Path, name: str, **options: Any) -> dict[str, str]:

@@ -271,6 +271,16 @@ def test_volumes_are_copies_and_nothing_of_the_host_is_there(docker: Docker, tmp
             node.outside(f"{DATA}/volumes/lab-kept/_data/count"),
         )
         assert not first.samefile(second)
+        # The program goes on to write there, is refused by the kernel, and goes on all the same.
+        assert again.notes == []
+        rows = Path(f"/proc/{docker.node.pid_outside(again.pid)}/mountinfo").read_text().splitlines()
+        [kept] = [row.split() for row in rows if row.split()[4] == "/kept"]
+        assert "ro" in kept[5].split(",")
+        held = first.read_text()
+        lines = len(docker.node.run("docker", "logs", again.id).stderr.splitlines())
+        until(lambda: len(docker.node.run("docker", "logs", again.id).stderr.splitlines()) > lines + 2)
+        assert "Read-only file system" in docker.node.run("docker", "logs", again.id).stderr
+        assert first.read_text() == held
 
 
 # --- clones, and checkpoints of docker's own ------------------------------------------------------

@@ -22,8 +22,10 @@ from cryoscope.cli.lazy import LazyGroup, nobody_reads  # noqa: E402
 COMMANDS = {
     "targets": "What can be captured here: every engine's containers.",
     "capture": "Take a checkpoint of a running container, on any engine.",
+    "collect": "Bring an archive here that a kubelet left on its node.",
     "restore": "Let a checkpoint go on, in a sandbox unless --live.",
     "doctor": "What works here for capture and restore, what does not, and the cure.",
+    "case": "Evidence: sealed, encrypted if wished, every access written down.",
     "compare": "What changed in a running container since its checkpoint.",
     "show": "What each checkpoint is: container, image, engine, sizes.",
     "list": "The checkpoints in a folder (default: the kubelet's).",
@@ -57,6 +59,7 @@ COMMANDS = {
     "info": "Kind and number of entries of CRIU images.",
     "decode": "CRIU images as JSON, in crit's form.",
     "encode": "CRIU images back from that JSON.",
+    "image": "Checkpoints as OCI images: build, push, pull, look into.",
     "cache": "The cache of member indexes: where, how large, clear it.",
     "completion": "Print a completion script for your shell.",
 }
@@ -68,6 +71,13 @@ class Commands(LazyGroup):
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="cryoscope %(version)s")
+@click.option(
+    "--reason",
+    metavar="TEXT",
+    expose_value=False,
+    callback=lambda context, _option, text: context.meta.update({"cryoscope.reason": text or ""}),
+    help="Why: for the custody log, where evidence is used. Also $CRYOSCOPE_REASON.",
+)
 def cryoscope() -> None:
     """Look inside a frozen container.
 

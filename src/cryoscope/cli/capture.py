@@ -54,6 +54,8 @@ from cryoscope.cli import options, output, reach_options
     show_default=True,
     help="How the archive comes off its node: this is the node, by a short-lived pod, not at all.",
 )
+@click.option("--case", metavar="CASE", help="Into this case; without -o, only there.")
+@options.reason
 @click.option("--force", is_flag=True, help="Past concerns that are no certain failure.")
 @reach_options.reaching(reach_options.ANY, reach_options.KUBERNETES, reach_options.READER)
 @options.formats("text")
@@ -75,6 +77,8 @@ def command(target: str, form: str, companions: str | None, **given: Any) -> Non
         all_containers=given.pop("all_containers"),
         force=given.pop("force"),
         companions=tuple((companions or "").replace(",", " ").split()),
+        case=given.pop("case"),
+        reason=output.reason(given.pop("reason")),
         progress=lambda name: progress_of(name, "capturing"),
         options=CaptureOptions(**given),
     )

@@ -10,6 +10,7 @@ from cryoscope.cli import options, output
 from cryoscope.cli.writing import writing
 from cryoscope.errors import UsageError
 from cryoscope.text import UNSAFE, escape, readable
+from cryoscope.workflows.access import REVEAL
 from cryoscope.workflows.members import contents
 from cryoscope.workflows.open import open_at
 
@@ -21,8 +22,10 @@ from cryoscope.workflows.open import open_at
 @options.no_cache
 def command(archive: str, members: tuple[str, ...], path: str | None, no_cache: bool) -> None:
     """The contents of members, byte for byte; on a terminal only text, and that made safe."""
-    asking = output.asking(no_cache=no_cache)
-    with open_at(archive, cache=asking.cache, progress=asking.progress(archive)) as opened:
+    asking = output.asking(no_cache=no_cache, action=REVEAL)
+    with open_at(
+        archive, cache=asking.cache, access=asking.access, progress=asking.progress(archive)
+    ) as opened:
         for index, member in enumerate(members):
             blocks = contents(opened, member)
             if path is None and sys.stdout.isatty():

@@ -10,6 +10,7 @@ import click
 from cryoscope.cli import options, output
 from cryoscope.errors import CryoscopeError, UsageError
 from cryoscope.report.core import cores
+from cryoscope.workflows.access import REVEAL
 from cryoscope.workflows.core import CoresPart, Writing, debugger, write_cores
 from cryoscope.workflows.examine import Answer
 
@@ -58,7 +59,7 @@ def command(
     if debug and (everything or len(pids) > 1):
         raise UsageError("gdb opens one core", hint="choose one with --pid", code="core.gdb")
     writing = Writing(folder=folder, pids=pids, everything=everything, rootfs=rootfs, force=force)
-    answer = write_cores(archive, writing, output.asking(no_cache=no_cache))
+    answer = write_cores(archive, writing, output.asking(no_cache=no_cache, action=REVEAL))
     argv = _gdb(answer, rootfs) if debug else None
     try:
         output.finish(answer, form, cores)

@@ -16,6 +16,7 @@ from cryoscope.cli.writing import writing
 from cryoscope.errors import CryoscopeError
 from cryoscope.text import escape_json, readable
 from cryoscope.workflows import images
+from cryoscope.workflows.access import REVEAL
 from cryoscope.workflows.documents import DamagedIn, damage, encode
 from cryoscope.workflows.examine import Asking, exit_code, failure
 from cryoscope.workflows.open import STANDARD_INPUT, open_at
@@ -46,7 +47,7 @@ def command(
     `cryoscope encode` makes the images again, byte for byte.  Secrets are not masked here.
     """
     indent = (path is None and sys.stdout.isatty()) if pretty is None else pretty
-    asking = output.asking(no_cache=no_cache)
+    asking = output.asking(no_cache=no_cache, action=REVEAL)
     told = Told()
     with writing(path) as file:
         _decode(archives, form, indent and form == "json", asking, file, told)
@@ -103,7 +104,9 @@ def _images(target: str, asking: Asking, told: Told) -> Iterator[images.Decoded]
         if single is not None:
             yield single
             return
-        with open_at(target, cache=asking.cache, progress=asking.progress(target)) as archive:
+        with open_at(
+            target, cache=asking.cache, access=asking.access, progress=asking.progress(target)
+        ) as archive:
             yield from images.decode_all(archive)
     except CryoscopeError as error:
         told.failure(target, error)

@@ -19,6 +19,8 @@ ASPECTS = (
 
 @click.command("diff")
 @click.argument("archives", metavar="BEFORE AFTER...", nargs=-1, required=True, type=options.PLACE)
+@options.stream
+@options.plain_http
 @options.formats("table", "tree")
 @click.option(
     "--only",

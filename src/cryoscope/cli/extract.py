@@ -8,6 +8,7 @@ from cryoscope.cli import memory_options, options, output
 from cryoscope.cli.memory_options import AddressRange, Range
 from cryoscope.errors import UsageError
 from cryoscope.report.memory import extracted
+from cryoscope.workflows.access import REVEAL
 from cryoscope.workflows.extract import Choice, extract
 from cryoscope.workflows.open import open_checkpoint
 from cryoscope.workflows.sparse import Folder
@@ -43,9 +44,11 @@ def command(
     Missing pages are holes, which read as zero: the manifest names them, with the reason.
     """
     choice = _choice(vma, address, everything, path)
-    asking = output.asking(no_cache=no_cache)
+    asking = output.asking(no_cache=no_cache, action=REVEAL)
     progress = asking.progress(archive)
-    with open_checkpoint(archive, cache=asking.cache, stacks=True, progress=progress) as checkpoint:
+    with open_checkpoint(
+        archive, cache=asking.cache, access=asking.access, stacks=True, progress=progress
+    ) as checkpoint:
         checkpoint.process(pid)
         with Folder(folder, force=force) as opened:
             answer = extract(archive, checkpoint, pid, choice, opened)

@@ -13,6 +13,7 @@ from cryoscope.checkpoint.rootfs.records import CHANGES, ORIGINS
 from cryoscope.cli import options, output
 from cryoscope.cli.writing import writing
 from cryoscope.errors import Damaged
+from cryoscope.workflows.access import REVEAL
 from cryoscope.workflows.open import open_checkpoint
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -146,8 +147,10 @@ def cat(archive: str, paths: tuple[str, ...], origin: str | None, path: str | No
     from cryoscope.cli.cat import safe
     from cryoscope.workflows.fs import contents_of
 
-    asking = output.asking(no_cache=no_cache)
-    with open_checkpoint(archive, cache=asking.cache, progress=asking.progress(archive)) as checkpoint:
+    asking = output.asking(no_cache=no_cache, action=REVEAL)
+    with open_checkpoint(
+        archive, cache=asking.cache, access=asking.access, progress=asking.progress(archive)
+    ) as checkpoint:
         for index, wanted in enumerate(paths):
             blocks = contents_of(checkpoint, wanted, origin)
             if path is None and sys.stdout.isatty():
@@ -173,13 +176,15 @@ def extract(archive: str, form: str, no_cache: bool, folder: str, force: bool, *
     from cryoscope.workflows.fs import opened_base, select
     from cryoscope.workflows.fs_extract import OutFolder, extract_files
 
-    wanted, asking = _wanted(given), output.asking(no_cache=no_cache)
+    wanted, asking = _wanted(given), output.asking(no_cache=no_cache, action=REVEAL)
     wanted.check()
     damaged: list[Damaged] = []
     with ExitStack() as stack:
         compared_with = opened_base(wanted.base, stack, damaged)
         progress = asking.progress(archive)
-        checkpoint = stack.enter_context(open_checkpoint(archive, cache=asking.cache, progress=progress))
+        checkpoint = stack.enter_context(
+            open_checkpoint(archive, cache=asking.cache, access=asking.access, progress=progress)
+        )
         entries, _ = select(checkpoint, wanted, compared_with, damaged)
         opened = stack.enter_context(OutFolder(folder, force=force))
         answer = extract_files(archive, checkpoint, entries, opened, damaged)

@@ -11,6 +11,7 @@ from cryoscope.cli.memory_options import AddressRange, Range
 from cryoscope.errors import UsageError
 from cryoscope.examine.memory.reading import REASONS
 from cryoscope.report.memory import hexdump
+from cryoscope.workflows.access import REVEAL
 from cryoscope.workflows.memory import Dump, dumped, written
 from cryoscope.workflows.open import open_checkpoint
 
@@ -33,9 +34,11 @@ def command(archive: str, form: str, pid: int, address: Range, raw: bool, no_cac
 
     Missing pages are named, with the reason; they are not zero. Runs of lines of zero are one `*`.
     """
-    asking = output.asking(no_cache=no_cache)
+    asking = output.asking(no_cache=no_cache, action=REVEAL)
     progress = asking.progress(archive)
-    with open_checkpoint(archive, cache=asking.cache, stacks=True, progress=progress) as checkpoint:
+    with open_checkpoint(
+        archive, cache=asking.cache, access=asking.access, stacks=True, progress=progress
+    ) as checkpoint:
         dump = Dump(checkpoint, pid, *address)
         if raw:
             _raw(dump)

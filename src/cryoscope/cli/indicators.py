@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cryoscope.cli import options, output
+from cryoscope.workflows.access import SEARCH
 
 KINDS = ("url", "ip", "email", "domain")
 
@@ -28,6 +29,6 @@ def command(
     from cryoscope.report import secrets as report
     from cryoscope.workflows.indicators import indicators_of
 
-    asking = output.asking(no_cache=no_cache, reveal=reveal)
+    asking = output.asking(no_cache=no_cache, action=SEARCH, reveal=reveal)
     found = indicators_of(archives, kinds, pids, asking)
     output.finish(found, form, report.indicators, masker=asking.masker)

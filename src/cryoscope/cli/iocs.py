@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cryoscope.cli import options, output
+from cryoscope.workflows.access import SEARCH
 from cryoscope.workflows.examine import Answer
 
 KINDS = ("sha256", "path", "ip", "domain", "url", "email")
@@ -61,7 +62,7 @@ def command(archives: tuple[str, ...], form: str, no_cache: bool, reveal: bool, 
         noise=given["noise"],
         more=detectors_with(given["detectors"]),
     )
-    asking = output.asking(no_cache=no_cache, reveal=reveal)
+    asking = output.asking(no_cache=no_cache, action=SEARCH, reveal=reveal)
     found = iocs_of(archives, wanted, asking)
     if hunt or form in WHOLE:
         _print(found, hunt or form)

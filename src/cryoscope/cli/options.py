@@ -15,8 +15,41 @@ F = TypeVar("F", bound=Callable[..., Any])
 PLACE = click.Path(allow_dash=True, readable=False)
 """Somebody else's file: the opener tells why it cannot be read, and what to do."""
 
-archives = click.argument("archives", metavar="ARCHIVE...", nargs=-1, required=True, type=PLACE)
-one_archive = click.argument("archive", metavar="ARCHIVE", type=PLACE)
+
+def _allow(_context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and parameter.name is not None:
+        from cryoscope.workflows.remote import allow
+
+        allow(**{parameter.name: True})
+
+
+stream = click.option(
+    "--stream",
+    is_flag=True,
+    expose_value=False,
+    callback=_allow,
+    help="Fetch all of a compressed archive far away.",
+)
+plain_http = click.option(
+    "--plain-http",
+    is_flag=True,
+    expose_value=False,
+    callback=_allow,
+    help="Speak without TLS to registries and servers.",
+)
+
+
+def archives(function: F) -> F:
+    """Any number of archives, here or far away."""
+    given = click.argument("archives", metavar="ARCHIVE...", nargs=-1, required=True, type=PLACE)
+    return given(stream(plain_http(function)))
+
+
+def one_archive(function: F) -> F:
+    """One archive, here or far away."""
+    return click.argument("archive", metavar="ARCHIVE", type=PLACE)(stream(plain_http(function)))
+
+
 no_cache = click.option(
     "--no-cache", is_flag=True, help="Neither read nor write the cache of member indexes."
 )
@@ -26,6 +59,17 @@ pids = click.option(
 )
 
 
+reason = click.option(
+    "--reason", metavar="TEXT", help="Why: it stands in the custody log. Also $CRYOSCOPE_REASON."
+)
+identities = click.option(
+    "--identity",
+    "identities",
+    type=click.Path(),
+    multiple=True,
+    metavar="FILE",
+    help="A key (age) to read encrypted evidence (repeatable).",
+)
 timeout = click.option(
     "--timeout",
     type=click.FloatRange(1, 86400),

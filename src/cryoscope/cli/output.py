@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +12,7 @@ import click
 
 from cryoscope.checkpoint.archive import IndexCache
 from cryoscope.text import escape
+from cryoscope.workflows.access import READ
 from cryoscope.workflows.documents import DamagedIn, encode
 from cryoscope.workflows.examine import Answer, Asking
 
@@ -18,19 +20,31 @@ if TYPE_CHECKING:
     from cryoscope.workflows.masking import Masker
 
 Draw = Callable[[Any, int | None], Iterable[str]]
+REASON = "cryoscope.reason"
 NAMED = 12
 """Damaged parts named to a person; JSON has them all."""
 
 
-def asking(*, no_cache: bool, reveal: bool = False) -> Asking:
-    """How to ask, from the options of a command."""
+def asking(*, no_cache: bool, reveal: bool = False, action: str = READ) -> Asking:
+    """How to ask, from the options of a command; `action` is what it does with evidence."""
     from cryoscope.cli.progress import progress_of
 
     return Asking(
         cache=None if no_cache else default_cache(),
         progress=progress_of,
         reveal=reveal,
+        action=action,
+        reason=reason(),
     )
+
+
+def reason(given: str | None = None) -> str:
+    """Why, as the user said behind the command, before it, or in the environment."""
+    if given is not None:
+        return given
+    context = click.get_current_context(silent=True)
+    found: str = context.meta.get(REASON, "") if context is not None else ""
+    return found or os.environ.get("CRYOSCOPE_REASON", "")
 
 
 def default_cache() -> IndexCache:
@@ -107,13 +121,18 @@ def finish_written(answer: Answer, *, masker: Masker | None = None) -> None:
 
 def finish_overviews(answer: Answer, form: str) -> None:
     """As `finish`, with all archives in one table."""
-    if form != "table":
-        finish(answer, form, lambda _part, _width: [])
-        return
     from cryoscope.report.views import overviews
 
+    finish_together(answer, form, overviews)
+
+
+def finish_together(answer: Answer, form: str, draw: Draw) -> None:
+    """As `finish`, with one drawing of all parts."""
+    if form.startswith("json"):
+        finish(answer, form, lambda _part, _width: [])
+        return
     if answer.document.archives:
-        for line in overviews(answer.document.archives, terminal_width()):
+        for line in draw(answer.document.archives, terminal_width()):
             click.echo(line)
     complain(answer)
     if answer.exit_code:

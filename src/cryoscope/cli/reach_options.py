@@ -30,19 +30,26 @@ ANY = (
     ),
     click.option("--endpoint", metavar="ADDRESS", help="The engine's socket, if not the usual one."),
 )
-KUBERNETES = (
+KUBECONFIG = (
     click.option("--kubeconfig", type=FILE, metavar="FILE", help="Credentials, as kubectl has them."),
     click.option("--context", metavar="NAME", help="The context in the kubeconfig."),
-    click.option("--kubelet", metavar="ADDRESS", help="Its address, if the API server may not be asked."),
-    click.option("--token-file", type=FILE, metavar="FILE", help="A bearer token for the kubelet."),
-    click.option("--client-certificate", "certificate", type=FILE, metavar="FILE", help="For the kubelet."),
-    click.option("--client-key", "key", type=FILE, metavar="FILE", help="For the kubelet."),
+)
+AUTHORITY = (
     click.option(
         "--certificate-authority", "authority", type=FILE, metavar="FILE", help="Who signed its certificate."
     ),
     click.option("--insecure", is_flag=True, help="Do not verify the kubelet's or API server's certificate."),
 )
-
+CLUSTER = (*KUBECONFIG, *AUTHORITY)
+"""What leads to an API server."""
+KUBERNETES = (
+    *KUBECONFIG,
+    click.option("--kubelet", metavar="ADDRESS", help="Its address, if the API server may not be asked."),
+    click.option("--token-file", type=FILE, metavar="FILE", help="A bearer token for the kubelet."),
+    click.option("--client-certificate", "certificate", type=FILE, metavar="FILE", help="For the kubelet."),
+    click.option("--client-key", "key", type=FILE, metavar="FILE", help="For the kubelet."),
+    *AUTHORITY,
+)
 READER = (
     click.option(
         "--reader-namespace",

@@ -20,6 +20,8 @@ LEVELS = ("info", "low", "medium", "high")
 
 @click.command("scan")
 @click.argument("archives", metavar="ARCHIVE...", nargs=-1, type=options.PLACE)
+@options.stream
+@options.plain_http
 @options.formats("table")
 @click.option(
     "--severity",

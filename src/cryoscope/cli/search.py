@@ -9,6 +9,7 @@ import click
 
 from cryoscope.cli import options, output
 from cryoscope.errors import UsageError
+from cryoscope.workflows.access import SEARCH
 
 if TYPE_CHECKING:
     from cryoscope.examine.search import Pattern, Where
@@ -24,6 +25,8 @@ def _many(*names: str, metavar: str, text: str) -> Callable[[options.F], options
 
 @click.command("search")
 @click.argument("arguments", metavar="[PATTERN] ARCHIVE...", nargs=-1, required=True, type=options.PLACE)
+@options.stream
+@options.plain_http
 @_many("-t", "--text", "texts", metavar="TEXT", text="Search this text (repeatable).")
 @_many("-e", "--regex", "regexes", metavar="REGEX", text="Search a regular expression over bytes.")
 @_many("--hex", "hexes", metavar="BYTES", text="Search bytes written as hex digits.")
@@ -55,7 +58,7 @@ def command(arguments: tuple[str, ...], form: str, no_cache: bool, **given: Any)
     patterns, archives = _patterns(arguments, given)
     only = given["count"] or given["files_only"]
     asked = Asked(patterns=patterns, where=_where(given), only_counts=only, exit_code=given["exit_code"])
-    found = search_all(archives, asked, output.asking(no_cache=no_cache))
+    found = search_all(archives, asked, output.asking(no_cache=no_cache, action=SEARCH))
     draw = report.files if given["files_only"] else report.counts if given["count"] else report.hits
     if given["files_only"] and form == "table":
         _names(found, draw)

@@ -8,12 +8,15 @@ import click
 
 from cryoscope.cli import options, output
 from cryoscope.errors import UsageError
+from cryoscope.workflows.access import SEARCH
 
 SURE = ("low", "medium", "high", "certain")
 
 
 @click.command("secrets")
 @click.argument("archives", metavar="ARCHIVE...", nargs=-1, type=options.PLACE)
+@options.stream
+@options.plain_http
 @options.formats("table")
 @click.option(
     "--rule", "rules", multiple=True, metavar="RULE", help="Only what this rule finds (repeatable)."
@@ -44,7 +47,7 @@ def command(archives: tuple[str, ...], form: str, no_cache: bool, reveal: bool, 
     wanted = Wanted(
         rules=given["rules"], pids=given["pids"], least=given["least"], exit_code=given["exit_code"]
     )
-    asking = output.asking(no_cache=no_cache, reveal=reveal)
+    asking = output.asking(no_cache=no_cache, action=SEARCH, reveal=reveal)
     found = secrets_of(archives, wanted, asking)
     if reveal:
         click.echo("cryoscope: the values of secrets are revealed", err=True)

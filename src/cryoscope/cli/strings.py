@@ -9,6 +9,7 @@ import click
 from cryoscope.cli import memory_options, options, output
 from cryoscope.cli.memory_options import Range
 from cryoscope.examine.memory.regions import TOP, Wanted
+from cryoscope.workflows.access import SEARCH
 from cryoscope.workflows.strings import ENCODINGS, Strings, form_of, stream
 
 
@@ -57,5 +58,7 @@ def command(
     encodings = ENCODINGS if encoding == "all" else (encoding,)
     asked = Strings(wanted=wanted, encodings=encodings, minimum=minimum, unique=unique)
     shape = form_of(form, several=len(archives) > 1)
-    answer = stream(archives, asked, shape, output.asking(no_cache=no_cache), sys.stdout.buffer.write)
+    answer = stream(
+        archives, asked, shape, output.asking(no_cache=no_cache, action=SEARCH), sys.stdout.buffer.write
+    )
     output.finish_written(answer)

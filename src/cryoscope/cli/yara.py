@@ -10,6 +10,7 @@ import click
 from cryoscope.cli import options, output
 from cryoscope.errors import UsageError
 from cryoscope.text import escape
+from cryoscope.workflows.access import SEARCH
 
 if TYPE_CHECKING:
     from cryoscope.examine.yara import Options
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 @click.command("yara")
 @click.argument("arguments", metavar="[RULES] ARCHIVE...", nargs=-1, required=True, type=options.PLACE)
+@options.stream
+@options.plain_http
 @click.option(
     "-r",
     "--rules",
@@ -71,7 +74,7 @@ def command(arguments: tuple[str, ...], form: str, no_cache: bool, **given: Any)
     for warning in rules.warnings:
         click.echo(escape(f"cryoscope: warning: {warning}"), err=True)
     asked = Asked(rules=rules, options=wanted, exit_code=given["exit_code"])
-    output.finish(scan_all(archives, asked, output.asking(no_cache=no_cache)), form, hits)
+    output.finish(scan_all(archives, asked, output.asking(no_cache=no_cache, action=SEARCH)), form, hits)
 
 
 def _paths(arguments: Sequence[str], rules: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:

@@ -173,7 +173,10 @@ class Sink(Protocol):
 
 
 class RestoreOptions(Record, frozen=True, kw_only=True):
-    """How to restore: `live` leaves the sandbox; `memory` (bytes), `processes` and `cpus` bound a sandbox."""
+    """How to restore: `live` leaves the sandbox; `memory` (bytes), `processes` and `cpus` bound a sandbox.
+
+    Copies of volumes in a sandbox are read-only unless `writable_volumes`.
+    """
 
     name: str
     live: bool = False
@@ -187,6 +190,7 @@ class RestoreOptions(Record, frozen=True, kw_only=True):
     memory: int = 2 << 30
     processes: int = 1024
     cpus: float = 1.0
+    writable_volumes: bool = False
     timeout: float = 120.0
 
 

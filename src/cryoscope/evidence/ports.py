@@ -132,6 +132,9 @@ class Catalogue(Protocol):
     def entries(self, case: str, *, after: int = 0) -> Iterator[SignedEntry]:
         """The log from its start, or behind an entry."""
 
+    def snapshot(self, case: str) -> tuple[Case, dict[str, Piece]]:
+        """The rows of a case at one moment, pieces by SHA-256; raises `NoSuchCase`."""
+
     def close(self) -> None: ...
 
 
@@ -146,6 +149,13 @@ class Signer(Protocol):
 
 class Trust(Protocol):
     """Public keys that count."""
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The ids of all of them."""
+
+    def public(self, key: str) -> bytes | None:
+        """One of them in PEM, by its id."""
 
     def verify(self, key_id: str, signature: str, payload_type: str, payload: bytes) -> str | None:
         """None if it holds, else what is wrong: `evidence.signer-unknown`, `evidence.signature`."""

@@ -29,15 +29,19 @@ ACTIONS = (
     "note",
     "prune",
     "pruned",
+    "refused",
 )
-"""What an entry of a custody log can say; `prune` decides, `pruned` says that the bytes are gone."""
+"""What an entry of a custody log can say; `prune` decides, `pruned` says that the bytes are gone.
+
+`refused` is what no role allowed somebody; its details hold the `action`.
+"""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A record of this room."""
 
 
-class Stored(Record, frozen=True, kw_only=True):
+class Stored(Record, frozen=True, kw_only=True, gc=False):
     """How the bytes lie in the store: `forms` from the archive outwards, `size` and `sha256` as stored.
 
     `index` is the key of a side index of evidence that was compressed already, if it has one.
@@ -92,8 +96,11 @@ class Manifest(Record, frozen=True, kw_only=True):
     stored: Stored
 
 
-class Piece(Record, frozen=True, kw_only=True):
-    """A row of the catalogue; `manifest` is the SHA-256 of the signed manifest, which is a blob, too."""
+class Piece(Record, frozen=True, kw_only=True, gc=False):
+    """A row of the catalogue; `manifest` is the SHA-256 of the signed manifest, which is a blob, too.
+
+    The garbage collector passes it by, and `Stored`: lists have 100,000 of them, and none is in a ring.
+    """
 
     case: str
     sha256: str

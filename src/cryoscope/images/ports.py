@@ -27,12 +27,12 @@ class OciError(CryoscopeError):
     default_code = "image.failed"
 
 
-class Platform(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an image runs on."""
+class Platform(msgspec.Struct, frozen=True):
+    """What an image runs on; readers want `os` written even where it is the usual one."""
 
     architecture: str
     os: str = "linux"
-    variant: str | None = None
+    variant: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Descriptor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

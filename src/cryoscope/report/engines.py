@@ -31,11 +31,28 @@ def _captured(part: Any) -> Iterator[str]:
     yield f"  took       {part.seconds:.2f} s, {part.engine_seconds:.2f} s of it the engine's"
     if part.companions:
         yield f"  beside it  {part.companions}"
+    if part.evidence and part.evidence != part.archive:
+        yield f"  evidence   {part.evidence}"
     for line in part.left_out:
         yield f"  not in it  {line}"
     for line in part.notes:
         yield f"  note       {line}"
     yield from _concerns(part.concerns)
+
+
+def collected(part: Any, width: int | None) -> list[str]:
+    """One archive that came off its node."""
+    lines = [
+        f"{part.archive}: {size(part.size)}, complete",
+        f"  from       {part.location} on {part.node}, by {part.by}",
+        f"  sha256     {part.sha256}",
+        f"  holds      {part.processes} processes, {size(part.memory)} of memory",
+    ]
+    if part.resumed:
+        lines.append(f"  note       the stream broke {part.resumed} times and was taken up again")
+    if part.removed:
+        lines.append("  note       the node's copy is gone")
+    return fit(lines, None)
 
 
 def _concerns(concerns: Iterable[Any]) -> Iterator[str]:

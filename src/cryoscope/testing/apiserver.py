@@ -4,7 +4,7 @@
         ...  # api.url is what a kubeconfig calls server
 
 It answers as Kubernetes 1.36 does, byte for byte but for times and audit ids.  Objects that are posted are
-kept in `cluster.objects` by path.
+kept in `cluster.objects` by path; what becomes of pods with a checkpoint is in `restores`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from cryoscope.testing import objects
+from cryoscope.testing import objects, restores
 from cryoscope.testing.cluster import ANONYMOUS, Cluster, User
 from cryoscope.testing.kubelet import VERBS, Kubelet
 from cryoscope.testing.wire import Reply, Request, Server
@@ -25,6 +25,8 @@ from cryoscope.testing.wire import Reply, Request, Server
 PRETTY = ("curl", "Wget", "Mozilla/5.0")
 """Whom the API server indents for (apiserver/pkg/endpoints/handlers/responsewriters)."""
 Handler = Callable[[Request], Reply]
+NETWORKING = "networking.k8s.io"
+LISTS = {"pods": "PodList", "nodes": "NodeList", "networkpolicies": "NetworkPolicyList"}
 
 
 class ApiServer(Server):
@@ -60,32 +62,41 @@ class ApiServer(Server):
         parts = request.path.strip("/").split("/")
         if parts[:3] == ["apis", "authorization.k8s.io", "v1"]:
             return self._review(request, user)
-        if parts[:2] != ["api", "v1"] or len(parts) < 3:
+        if len(parts) > 2 and parts[:2] == ["api", "v1"]:
+            group, parts = "", parts[2:]
+        else:
+            group, parts = "/".join(parts[1:2]), parts[3:]
+        if group not in ("", NETWORKING) or not parts:
             return self.status(request, 404, "NotFound", "the server could not find the requested resource")
         namespace, rest = (
-            (parts[3], parts[4:]) if parts[2] == "namespaces" and len(parts) > 4 else ("", parts[2:])
+            (parts[1], parts[2:]) if parts[0] == "namespaces" and len(parts) > 2 else ("", parts)
         )
-        refused = self._refused(request, user, namespace, rest)
+        refused = self._refused(request, user, namespace, rest, group)
         if refused is not None:
             return refused
         if rest[0] == "nodes" and rest[2:3] == ["proxy"]:
             return self._proxied(request, rest[1], "/" + "/".join(rest[3:]))
+        if request.method == "POST" and len(rest) == 1:
+            return self._create(request, user, namespace, rest[0] + (f".{group}" if group else ""))
         return self._object(request, namespace, rest)
 
     # --- who may ------------------------------------------------------------------------------
 
-    def _refused(self, request: Request, user: User, namespace: str, rest: list[str]) -> Reply | None:
+    def _refused(
+        self, request: Request, user: User, namespace: str, rest: list[str], group: str
+    ) -> Reply | None:
         resource = "/".join([rest[0], *rest[2:3]])
         verb = VERBS[request.method]
         verb = "list" if verb == "get" and len(rest) == 1 else verb
         if user.may(verb, resource):
             return None
         name = rest[1] if len(rest) > 1 else ""
-        named = f'{rest[0]} "{name}" is' if name else f"{rest[0]} is"
+        kind = rest[0] + (f".{group}" if group else "")
+        named = f'{kind} "{name}" is' if name else f"{kind} is"
         where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
         why = ": proxy subresource changed to unsafeproxy" if user.name == ANONYMOUS else ""
         said = f'{named} forbidden: User "{user.name}" cannot {verb} resource "{resource}" '
-        said += f'in API group "" {where}{why}'
+        said += f'in API group "{group}" {where}{why}'
         reply = self.status(
             request, 403, "Forbidden", said, {"name": name, "kind": rest[0]} if name else {"kind": rest[0]}
         )
@@ -103,10 +114,6 @@ class ApiServer(Server):
 
     def _object(self, request: Request, namespace: str, rest: list[str]) -> Reply:
         path = request.path
-        if request.method == "POST" and len(rest) == 1:
-            made = msgspec.json.decode(request.body)
-            self.cluster.objects[f"{path}/{made['metadata']['name']}"] = made
-            return self.json(request, 201, made)
         if len(rest) == 1:
             return self._list(request, namespace, rest[0])
         found = self.cluster.objects.get(path) or objects.of(self.cluster, namespace, rest)
@@ -115,7 +122,26 @@ class ApiServer(Server):
             return self.status(request, 404, "NotFound", f'{rest[0]} "{rest[1]}" not found', details)
         if request.method == "DELETE":
             self.cluster.objects.pop(path, None)
+        elif rest[0] == "pods" and path in self.cluster.objects:
+            # Seen by its kubelet after it was first asked for: pods take a moment to start.
+            self.cluster.objects[path] = restores.looked_at(self.cluster, found)
         return self.json(request, 200, found)
+
+    def _create(self, request: Request, user: User, namespace: str, kind: str) -> Reply:
+        """Keep a new object, unless `dryRun` was asked, or say why not."""
+        made = msgspec.json.decode(request.body)
+        name = made["metadata"]["name"]
+        path, details = f"{request.path}/{name}", {"name": name, "kind": kind}
+        if self.cluster.namespaces is not None and namespace not in self.cluster.namespaces:
+            gone = {"name": namespace, "kind": "namespaces"}
+            return self.status(request, 404, "NotFound", f'namespaces "{namespace}" not found', gone)
+        if path in self.cluster.objects:
+            return self.status(request, 409, "AlreadyExists", f'{kind} "{name}" already exists', details)
+        if (against := self.cluster.admission(user.name, made)) is not None:
+            return self.status(request, 422, "Invalid", f'{kind} "{name}" is forbidden: {against}', details)
+        if "dryRun" not in parse_qs(request.query):
+            self.cluster.objects[path] = restores.admitted(made) if kind == "pods" else made
+        return self.json(request, 201, made)
 
     def _list(self, request: Request, namespace: str, kind: str) -> Reply:
         query = parse_qs(request.query)
@@ -124,7 +150,10 @@ class ApiServer(Server):
         start = int(query.get("continue", ["0"])[0])
         most = min(int(query.get("limit", ["500"])[0]), self.page or 500)
         more = {"continue": str(start + most)} if start + most < len(every) else {}
-        named = "PodList" if kind == "pods" else "NodeList"
+        every += [
+            found for path, found in self.cluster.objects.items() if path.rpartition("/")[0] == request.path
+        ]
+        named = LISTS.get(kind, "List")
         page = {"kind": named, "apiVersion": "v1", "metadata": more, "items": every[start : start + most]}
         return self.json(request, 200, page)
 

@@ -72,6 +72,7 @@ class Node:
     `criu` whether the program is there, `criu_support` CRI-O's switch, `libcriu` crun's library.
     `request_timeout` is the kubelet's runtimeRequestTimeout in seconds.
     `fault` is what the runtime says to every checkpoint, `answer` what the kubelet says instead of a path.
+    `architecture`, `kernel` and `ready` are as the node says.
     """
 
     name: str
@@ -94,6 +95,9 @@ class Node:
     fault: str | None = None
     answer: bytes | None = None
     pinned: float | None = None
+    architecture: str = "amd64"
+    kernel: str = "6.18.44"
+    ready: bool = True
 
     @property
     def said_runtime(self) -> str:
@@ -102,13 +106,29 @@ class Node:
 
 
 @dataclasses.dataclass
+class CheckpointImage:
+    """A checkpoint in a registry: who made it, its base image, the mounts that it had."""
+
+    engine: str
+    base: str = "registry.example/busybox@sha256:" + "ab" * 32
+    mounts: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass
 class Cluster:
-    """All of it.  `client` is the user that the API server is at the kubelets."""
+    """All of it.  `client` is the user that the API server is at the kubelets.
+
+    `images` are those that nodes can pull, `namespaces` those that are there (None: any); `admission` says
+    why a new object is not let in (user, object), None if it is.
+    """
 
     nodes: dict[str, Node] = dataclasses.field(default_factory=dict)
     pods: list[Pod] = dataclasses.field(default_factory=list)
     users: dict[str, User] = dataclasses.field(default_factory=dict)
     objects: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    images: dict[str, CheckpointImage] = dataclasses.field(default_factory=dict)
+    namespaces: set[str] | None = None
+    admission: Callable[[str, dict[str, Any]], str | None] = lambda _user, _object: None
     client: str = CLIENT
     clock: Callable[[], float] = time.time
 

@@ -25,19 +25,27 @@ def every(cluster: Cluster, namespace: str, kind: str, node: str) -> list[dict[s
         return [node_object(each) for each in cluster.nodes.values()]
     return [
         pod_object(cluster, pod)
-        for pod in cluster.pods
+        for pod in (cluster.pods if kind == "pods" else ())
         if namespace in ("", pod.namespace) and node in ("", pod.node)
     ]
 
 
 def node_object(node: Node) -> dict[str, Any]:
     """A v1.Node."""
-    info = {"kubeletVersion": node.kubelet, "containerRuntimeVersion": node.said_runtime}
+    info = {
+        "kernelVersion": node.kernel,
+        "containerRuntimeVersion": node.said_runtime,
+        "kubeletVersion": node.kubelet,
+        "operatingSystem": "linux",
+        "architecture": node.architecture,
+    }
+    ready = {"type": "Ready", "status": "True" if node.ready else "Unknown"}
     return {
         "kind": "Node",
         "apiVersion": "v1",
         "metadata": {"name": node.name},
         "status": {
+            "conditions": [ready],
             "addresses": [
                 {"type": "Hostname", "address": node.name},
                 {"type": "InternalIP", "address": node.address},

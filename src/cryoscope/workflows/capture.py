@@ -45,6 +45,7 @@ from cryoscope.workflows.sink import Sink
 from cryoscope.workflows.together import AT_ONCE, together
 
 if TYPE_CHECKING:
+    from cryoscope.checkpoint.overview import Overview
     from cryoscope.workflows.open import Progress
 
 VERIFYING = (
@@ -277,7 +278,14 @@ def _part(
 
 
 def _verified(part: CapturePart, sink: Sink) -> CapturePart:
-    """The archive, named as it should be if it is whole; raises `Incomplete` with what is missing."""
+    """The capture with what its archive holds, which has its name now; raises `Incomplete`."""
+    overview = verified(sink)
+    held = {"processes": overview.processes, "memory": overview.memory_size, "complete": True}
+    return msgspec.structs.replace(part, archive=readable(sink.name), **held)
+
+
+def verified(sink: Sink) -> Overview:
+    """Name the archive as it should be if it is whole; raises `Incomplete` with what is missing."""
     from cryoscope.checkpoint.complete import missing_from
     from cryoscope.workflows.open import open_checkpoint
 
@@ -290,8 +298,7 @@ def _verified(part: CapturePart, sink: Sink) -> CapturePart:
     if missing:
         raise _incomplete(sink.path, f"{missing[0].part}: {missing[0].problem}")
     sink.finish()
-    held = {"processes": overview.processes, "memory": overview.memory_size, "complete": True}
-    return msgspec.structs.replace(part, archive=readable(sink.name), **held)
+    return overview
 
 
 def _beside(engine: Engine, part: CapturePart, taking: Taking) -> CapturePart:

@@ -62,7 +62,9 @@ def compare(archive: str, target: Target, reach: Reach, comparing: Comparing, as
     """A checkpoint against a container; what cannot be opened or reached is in the answer's failures."""
     progress = asking.progress(archive)
     try:
-        with open_checkpoint(archive, cache=asking.cache, stacks=True, progress=progress) as checkpoint:
+        with open_checkpoint(
+            archive, cache=asking.cache, access=asking.access, stacks=True, progress=progress
+        ) as checkpoint:
             engine = connect(target, reach)
             container = engine.find(target.reference)
             host = getattr(engine, "host", reach.host)

@@ -86,7 +86,9 @@ def write_cores(target: str, writing: Writing, asking: Asking) -> Answer:
 
     def read(target: str) -> tuple[CoresPart, list[Damaged]]:
         progress = asking.progress(target)
-        with open_checkpoint(target, cache=asking.cache, stacks=True, progress=progress) as checkpoint:
+        with open_checkpoint(
+            target, cache=asking.cache, access=asking.access, stacks=True, progress=progress
+        ) as checkpoint:
             work = _Work(checkpoint, writing, progress)
             try:
                 part = work.all(readable(target))

@@ -122,7 +122,12 @@ class _Opened:
         self.scan = StreamScan(wanted.patterns) if in_pages and wanted.patterns else None
         progress = asking.progress(target)
         archive = open_at(
-            target, cache=asking.cache, keep=StackEnds(), progress=progress, tap=_both(self.hashes, self.scan)
+            target,
+            cache=asking.cache,
+            access=asking.access,
+            keep=StackEnds(),
+            progress=progress,
+            tap=_both(self.hashes, self.scan),
         )
         try:
             self.checkpoint = Checkpoint(archive)

@@ -22,7 +22,7 @@ from cryoscope.checkpoint.archive import Archive, PipeSource, open_archive
 from cryoscope.checkpoint.archive.folder import FolderArchive, open_root
 from cryoscope.errors import CryoscopeError
 from cryoscope.text import readable
-from cryoscope.workflows.open import STANDARD_INPUT, open_at
+from cryoscope.workflows.open import CASE, STANDARD_INPUT, open_at
 
 BLOCK = 1 << 20
 
@@ -55,6 +55,8 @@ def begin(target: str) -> Hashing:
             return _Tee(target)
         target_path = f"/proc/self/fd/{sys.stdin.fileno()}" if sys.stdin else target
         return _File(target, target_path)
+    if target.startswith(CASE):
+        return _Evidence(target)
     return _Folder(target) if os.path.isdir(target) else _File(target, target)
 
 
@@ -92,7 +94,8 @@ class _Tee(Hashing):
         self._size = 0
 
     def open(self, **options: Any) -> Archive:
-        return open_archive(PipeSource(self, "standard input"), **options | {"cache": None})  # type: ignore[arg-type]
+        options = {name: value for name, value in options.items() if name not in ("cache", "access")}
+        return open_archive(PipeSource(self, "standard input"), **options)  # type: ignore[arg-type]
 
     def read(self, length: int = -1) -> bytes:
         """As the pipe's own `read`."""
@@ -108,6 +111,19 @@ class _Tee(Hashing):
         except (OSError, ValueError) as error:
             return Digest(problem=f"cannot be read to its end: {readable(str(error))}")
         return Digest(sha256=self._hash.hexdigest(), size=self._size)
+
+
+class _Evidence(Hashing):
+    """A piece of a case, hashed when all else is done."""
+
+    def result(self) -> Digest:
+        from cryoscope.workflows.case_open import digest_of
+
+        try:
+            sha256, size = digest_of(self.target)
+        except CryoscopeError as error:
+            return Digest(problem=readable(error.message))
+        return Digest(sha256=sha256, size=size)
 
 
 class _File(Hashing):

@@ -15,6 +15,7 @@ import msgspec
 from cryoscope.checkpoint.archive import IndexCache
 from cryoscope.errors import CryoscopeError, Damaged
 from cryoscope.text import readable
+from cryoscope.workflows.access import Access
 from cryoscope.workflows.documents import DamagedIn, Document, Part, damage, document
 from cryoscope.workflows.open import Progress, open_checkpoint
 
@@ -37,11 +38,18 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Asking(msgspec.Struct, kw_only=True, dict=True):
-    """How to ask: what every command shares."""
+    """How to ask: what every command shares; `action` and `reason` are for custody logs."""
 
     cache: IndexCache | None = None
     progress: Callable[[str], Progress | None] = lambda _target: None
     reveal: bool = False
+    action: str = "read"
+    reason: str = ""
+
+    @property
+    def access(self) -> Access:
+        """What a custody log says of evidence that is asked."""
+        return Access(action="reveal" if self.reveal else self.action, reason=self.reason)
 
     @functools.cached_property
     def masker(self) -> Masker:
@@ -62,7 +70,9 @@ def ask(
 
     def read(target: str) -> tuple[Part, list[Damaged]]:
         progress = asking.progress(target)
-        with open_checkpoint(target, cache=asking.cache, stacks=stacks, progress=progress) as checkpoint:
+        with open_checkpoint(
+            target, cache=asking.cache, access=asking.access, stacks=stacks, progress=progress
+        ) as checkpoint:
             part = question(readable(target), checkpoint, asking.masker)
             return part, checkpoint.damaged
 

@@ -109,7 +109,9 @@ def _one(
 ) -> tuple[FindingsPart, list[Damaged]]:
     tap, progress = findings_scan(detectors), asking.progress(target)
     damaged: list[Damaged] = []
-    with open_at(target, cache=asking.cache, keep=StackEnds(), progress=progress, tap=tap) as archive:
+    with open_at(
+        target, cache=asking.cache, access=asking.access, keep=StackEnds(), progress=progress, tap=tap
+    ) as archive:
         checkpoint = Checkpoint(archive)
         found = find_findings(checkpoint, detectors, tap=tap, damaged=damaged, progress=progress)
         found = with_rules(found, wanted.rules())

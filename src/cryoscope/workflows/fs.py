@@ -177,7 +177,9 @@ def _asker(question: Question, wanted: Wanted, asking: Asking) -> Callable[[str]
         with ExitStack() as stack:
             base = opened_base(wanted.base, stack, damaged)
             checkpoint = stack.enter_context(
-                open_checkpoint(target, cache=asking.cache, progress=asking.progress(target))
+                open_checkpoint(
+                    target, cache=asking.cache, access=asking.access, progress=asking.progress(target)
+                )
             )
             part = question(target, checkpoint, base, damaged)
             return part, list(dict.fromkeys([*checkpoint.damaged, *damaged]))

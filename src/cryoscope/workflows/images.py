@@ -94,7 +94,7 @@ def place_and_member(target: str) -> tuple[str, str]:
 def decode_member(target: str, asking: Asking, *, pretty: bool = False) -> Decoded:
     """One member of an archive, named `ARCHIVE::MEMBER`."""
     place, member = place_and_member(target)
-    with open_at(place, cache=asking.cache, progress=asking.progress(place)) as archive:
+    with open_at(place, cache=asking.cache, access=asking.access, progress=asking.progress(place)) as archive:
         if member not in archive:
             raise missing(archive, member)
         return _decoded(member, archive.read(member, limit=limits.IMAGE), pretty)
@@ -175,7 +175,7 @@ def info_of(target: str, asking: Asking) -> tuple[ImagesPart, list[Damaged]]:
         with open(target, "rb") as file:
             return _infos(target, [(os.path.basename(target), lambda: file.read(limits.IMAGE))])
     place, member = place_and_member(target)
-    with open_at(place, cache=asking.cache, progress=asking.progress(place)) as archive:
+    with open_at(place, cache=asking.cache, access=asking.access, progress=asking.progress(place)) as archive:
         if member and member not in archive:
             raise missing(archive, member)
         names = [member] if member else _all_images(archive)

@@ -33,7 +33,7 @@ def indicators_of(
 
     def read(target: str) -> tuple[IndicatorsPart, list[Damaged]]:
         progress = asking.progress(target)
-        with open_at(target, cache=asking.cache, progress=progress) as archive:
+        with open_at(target, cache=asking.cache, access=asking.access, progress=progress) as archive:
             checkpoint = Checkpoint(archive)
             found = find_indicators(checkpoint, kinds=kinds or KINDS, pids=pids)
             masker = asking.masker

@@ -62,7 +62,9 @@ def iocs_of(targets: Sequence[str], wanted: Wanted, asking: Asking) -> Answer:
     def read(target: str) -> tuple[IocsPart, list[Damaged]]:
         tap, progress = findings_scan(wanted.more.detectors), asking.progress(target)
         damaged: list[Damaged] = []
-        with open_at(target, cache=asking.cache, keep=StackEnds(), progress=progress, tap=tap) as archive:
+        with open_at(
+            target, cache=asking.cache, access=asking.access, keep=StackEnds(), progress=progress, tap=tap
+        ) as archive:
             checkpoint = Checkpoint(archive)
             found = find_findings(
                 checkpoint, wanted.more.detectors, tap=tap, damaged=damaged, progress=progress

@@ -147,7 +147,9 @@ def list_archives(targets: Sequence[str], asking: Asking) -> Answer:
     """The members of each archive, whether it holds a checkpoint or not."""
 
     def read(target: str) -> tuple[MembersPart, list[Damaged]]:
-        with open_at(target, cache=asking.cache, progress=asking.progress(target)) as archive:
+        with open_at(
+            target, cache=asking.cache, access=asking.access, progress=asking.progress(target)
+        ) as archive:
             return list_members(target, archive), archive.damaged
 
     return answer("members", *each(targets, read))

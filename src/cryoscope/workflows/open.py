@@ -27,8 +27,11 @@ from cryoscope.errors import ArchiveError, CryoscopeError
 
 if TYPE_CHECKING:
     from cryoscope.checkpoint.checkpoint import Checkpoint
+    from cryoscope.workflows.access import Access
 
 STANDARD_INPUT = "-"
+CASE = "case://"
+REMOTE = ("oci://", "https://", "http://", "s3://")
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes read so far and the size of the source, if that is known."""
@@ -41,8 +44,24 @@ def open_at(
     keep: Keep | None = None,
     progress: Progress | None = None,
     tap: Tap | None = None,
+    access: Access | None = None,
 ) -> Archive:
-    """The archive that `target` names; raises `ArchiveError` with a cure where it cannot be opened."""
+    """The archive that `target` names; raises `ArchiveError` with a cure where it cannot be opened.
+
+    `access` is what the custody log says of evidence out of a case.
+    """
+    if target.startswith(CASE):
+        from cryoscope.workflows.case_open import open_evidence
+
+        return open_evidence(target, access, keep=keep, progress=progress, tap=tap)
+    if access is not None and access.action == "reveal":
+        from cryoscope.workflows.roles import permit
+
+        permit(access.action)
+    if target.startswith(REMOTE):
+        from cryoscope.workflows.remote import open_remote
+
+        return open_remote(target, cache=cache, keep=keep, progress=progress, tap=tap)
     try:
         if target != STANDARD_INPUT and os.path.isdir(target):
             return open_folder(target)
@@ -62,7 +81,12 @@ def open_at(
 
 
 def open_checkpoint(
-    target: str, *, cache: IndexCache | None = None, stacks: bool = False, progress: Progress | None = None
+    target: str,
+    *,
+    cache: IndexCache | None = None,
+    stacks: bool = False,
+    progress: Progress | None = None,
+    access: Access | None = None,
 ) -> Checkpoint:
     """The checkpoint that `target` names.
 
@@ -76,7 +100,7 @@ def open_checkpoint(
         from cryoscope.checkpoint.keep import StackEnds
 
         keep = StackEnds()
-    archive = open_at(target, cache=cache, keep=keep, progress=progress)
+    archive = open_at(target, cache=cache, keep=keep, progress=progress, access=access)
     try:
         return Checkpoint(archive)
     except CryoscopeError:
@@ -86,6 +110,10 @@ def open_checkpoint(
 
 def source_at(target: str) -> ByteSource:
     """Where the bytes of `target` lie."""
+    if target.startswith(REMOTE):
+        from cryoscope.workflows.remote import remote_source
+
+        return remote_source(target)
     if target != STANDARD_INPUT:
         if not stat.S_ISREG(os.stat(target).st_mode):
             raise ArchiveError(

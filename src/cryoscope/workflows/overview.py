@@ -47,7 +47,9 @@ def overview(target: str, asking: Asking) -> tuple[Overview, list[Damaged]]:
             return msgspec.json.decode(kept, type=Overview), []
         except msgspec.DecodeError:
             pass
-    with open_at(target, cache=asking.cache, progress=asking.progress(target)) as archive:
+    with open_at(
+        target, cache=asking.cache, access=asking.access, progress=asking.progress(target)
+    ) as archive:
         found, damaged = read_overview(archive)
     if asking.cache is not None and key and not damaged and found.form.startswith(WORTH_KEEPING):
         asking.cache.put(key, msgspec.json.encode(found))

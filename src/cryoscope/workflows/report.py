@@ -144,7 +144,9 @@ def _one(target: str, wanted: Wanted, asking: Asking, hashing: Hashing) -> tuple
     tap = StreamScan(searched)
     progress = asking.progress(target)
     damaged: list[Damaged] = []
-    with hashing.open(cache=asking.cache, keep=StackEnds(), progress=progress, tap=tap) as archive:
+    with hashing.open(
+        cache=asking.cache, access=asking.access, keep=StackEnds(), progress=progress, tap=tap
+    ) as archive:
         checkpoint = Checkpoint(archive)
         found = search(checkpoint, searched, tap=tap, damaged=damaged, progress=progress)
         asked = Report(target, checkpoint, wanted, asking.masker, damaged)

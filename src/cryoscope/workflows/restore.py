@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -45,17 +45,21 @@ from cryoscope.workflows.together import reasons, together
 if TYPE_CHECKING:
     from cryoscope.checkpoint.checkpoint import Checkpoint
     from cryoscope.workflows.open import Progress
+    from cryoscope.workflows.restore_kubernetes import InCluster
 
 DISPOSABLE = "/etc/cryoscope/disposable-host"
 """A file that marks a machine as one that may be lost: archives of strangers may be restored on it."""
 WARNING = "a sandbox on a shared kernel is no boundary against an exploit of the kernel"
-TO = ("podman", "docker", "cri", "containerd", "crio", "criu")
+TO = ("podman", "docker", "cri", "containerd", "crio", "criu", "k8s")
 COPIES = 64
 """Copies of one archive that are restored by one command."""
 
 
 class RestorePart(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one archive: the containers that go on, what was told before, and what was cleaned."""
+    """What became of one archive: the containers that go on, what was told before, and what was cleaned.
+
+    `manifests` are the objects of Kubernetes in which it goes on, in the order of their making.
+    """
 
     engine: str
     live: bool = False
@@ -64,11 +68,15 @@ class RestorePart(Part, frozen=True, kw_only=True, omit_defaults=True):
     concerns: list[Concern] = []
     cleaned: list[Claim] = []
     warnings: list[str] = []
+    manifests: list[dict[str, Any]] = []
     seconds: float = 0.0
 
 
 class Restoring(msgspec.Struct, kw_only=True):
-    """How to restore: the engine's options, how many copies, and what the user takes upon himself."""
+    """How to restore: the engine's options, how many copies, and what the user takes upon himself.
+
+    `mounts` are folders or files of the engine's host by the place of the mount, for a live restore.
+    """
 
     options: RestoreOptions
     to: str
@@ -77,6 +85,8 @@ class Restoring(msgspec.Struct, kw_only=True):
     trust_archive: bool = False
     dry_run: bool = False
     scratch: str | None = None
+    mounts: Mapping[str, str] = {}
+    cluster: InCluster | None = None
     progress: Callable[[str], Progress | None] = lambda _target: None
 
 
@@ -95,8 +105,12 @@ def restore(archive: str, reach: Reach, restoring: Restoring) -> Answer:
 def _restore(
     archive: str, checkpoint: Checkpoint, reach: Reach, restoring: Restoring
 ) -> tuple[RestorePart, list[Failure]]:
+    if restoring.to == "k8s":
+        from cryoscope.workflows.restore_kubernetes import restore_kubernetes
+
+        return restore_kubernetes(archive, checkpoint, reach, restoring)
     if not restoring.dry_run:
-        _trusted(restoring, reach.host)
+        trusted(restoring, reach.host, archive)
     with closing(connect(_target(restoring.to), reach)) as engine:
         return _onto(archive, checkpoint, engine, reach, restoring)
 
@@ -105,17 +119,18 @@ def _onto(
     archive: str, checkpoint: Checkpoint, engine: Engine, reach: Reach, restoring: Restoring
 ) -> tuple[RestorePart, list[Failure]]:
     options = restoring.options
-    _go_on([_cut(damaged) for damaged in missing_from(checkpoint)], restoring)
+    go_on([cut(damaged) for damaged in missing_from(checkpoint)], restoring)
     before = [
         *engine.restore_concerns(checkpoint, options),
         *restore_concerns(checkpoint, reach.host, options),
     ]
-    _go_on(before, restoring)
-    policy = Policy(engine=engine.name, live=options.live, kernel=kernel_of(reach.host))
+    go_on(before, restoring)
+    mounts = _mounts(checkpoint, restoring)
+    policy = Policy(engine=engine.name, live=options.live, mounts=mounts, kernel=kernel_of(reach.host))
     verdict = vet(checkpoint, policy, engine.edits(checkpoint, options))
     claimed = [_concern(claim) for claim in verdict.claims if not claim.cleaned]
     concerns = [*dict.fromkeys([*before, *claimed])]
-    _go_on(concerns, restoring)
+    go_on(concerns, restoring)
     cleaned = [claim for claim in verdict.claims if claim.cleaned]
     part = RestorePart(
         archive=readable(archive),
@@ -132,7 +147,26 @@ def _onto(
     return msgspec.structs.replace(part, restored=restored), failures
 
 
-def _cut(damaged: Damaged) -> Concern:
+def _mounts(checkpoint: Checkpoint, restoring: Restoring) -> dict[str, str]:
+    """What is mounted where, as the user declares it; raises `UsageError` where that cannot be."""
+    if restoring.mounts and (restoring.to != "podman" or not restoring.options.live):
+        raise UsageError(
+            "only a live restore to Podman takes folders of the host",
+            hint="leave --mount out: a sandbox has copies, other engines make their containers anew",
+            code="restore.option",
+        )
+    there = {mount.destination for mount in checkpoint.container.mounts}
+    for place, source in restoring.mounts.items():
+        if place not in there or not source.startswith("/") or os.path.normpath(source) != source:
+            raise UsageError(
+                f"{readable(source)[:100]} cannot be mounted at {readable(place)[:100]}",
+                hint="a whole path of the host, at a mount of the container: cryoscope mounts lists them",
+                code="restore.mount",
+            )
+    return dict(restoring.mounts)
+
+
+def cut(damaged: Damaged) -> Concern:
     """What an archive lacks of a whole checkpoint; an engine would find out half-way."""
     return Concern(
         code=damaged.code,
@@ -146,15 +180,22 @@ def _concern(claim: Claim) -> Concern:
     return Concern(code=claim.code, weight=claim.weight, what=claim.what, cure=claim.cure)
 
 
-def _go_on(concerns: Sequence[Concern], restoring: Restoring) -> None:
+def go_on(concerns: Sequence[Concern], restoring: Restoring) -> None:
     against = hard(concerns, force=restoring.force)
     if against:
         raise PreflightRefused(against)
 
 
-def _trusted(restoring: Restoring, host: Host) -> None:
-    """Nobody signed the archive: the user trusts it, or does not mind what becomes of the machine."""
-    if restoring.trust_archive or os.path.exists(host.path(DISPOSABLE)):
+def trusted(restoring: Restoring, host: Host | None, archive: str) -> None:
+    """A trusted key vouches for it, the user trusts it, or does not mind what becomes of the machine.
+
+    A cluster's nodes are on no `host`.
+    """
+    if restoring.trust_archive or (host is not None and os.path.exists(host.path(DISPOSABLE))):
+        return
+    from cryoscope.workflows.vouched import vouched
+
+    if vouched(archive):
         return
     raise Refused(
         "restoring runs a stranger's processes, and no trusted key signed this archive",

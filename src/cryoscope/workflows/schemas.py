@@ -11,6 +11,12 @@ import msgspec
 
 from cryoscope.checkpoint.memory import Address
 from cryoscope.workflows.capture import CapturePart
+from cryoscope.workflows.case_add import AddedPart
+from cryoscope.workflows.case_export import ExportedPart
+from cryoscope.workflows.case_keys import KeysPart
+from cryoscope.workflows.case_verify import VerifiedPart
+from cryoscope.workflows.cases import CasePart, CustodyPart, EntryPart, HeadPart, PiecePart, PiecesPart
+from cryoscope.workflows.collect import CollectPart
 from cryoscope.workflows.compare import ComparePart
 from cryoscope.workflows.core import CoresPart
 from cryoscope.workflows.diff import DiffPart
@@ -20,6 +26,9 @@ from cryoscope.workflows.extract import ExtractedPart
 from cryoscope.workflows.findings import FindingsPart
 from cryoscope.workflows.fs import FsDiffPart, FsPart
 from cryoscope.workflows.fs_extract import FsExtractPart
+from cryoscope.workflows.image_build import BuiltPart
+from cryoscope.workflows.image_inspect import ImageListPart, ImagePart
+from cryoscope.workflows.image_transfer import TransferPart
 from cryoscope.workflows.images import ImagesPart
 from cryoscope.workflows.indicators import IndicatorsPart
 from cryoscope.workflows.inspect import InspectionPart
@@ -27,6 +36,7 @@ from cryoscope.workflows.iocs import IocsPart
 from cryoscope.workflows.members import LogPart, MembersPart
 from cryoscope.workflows.memory import HexdumpPart, MemoryPart
 from cryoscope.workflows.overview import OverviewPart
+from cryoscope.workflows.prune import PrunePart
 from cryoscope.workflows.report import ReportPart
 from cryoscope.workflows.restore import RestorePart
 from cryoscope.workflows.search import SearchPart
@@ -46,10 +56,23 @@ from cryoscope.workflows.views import (
 from cryoscope.workflows.yara import YaraPart
 
 NOUNS: dict[str, type[Part]] = {
+    "image-transfer": TransferPart,
     "targets": TargetsPart,
     "capture": CapturePart,
+    "collect": CollectPart,
     "restore": RestorePart,
     "doctor": DoctorPart,
+    "cases": CasePart,
+    "case": PiecesPart,
+    "piece": PiecePart,
+    "case-added": AddedPart,
+    "case-entry": EntryPart,
+    "case-export": ExportedPart,
+    "case-head": HeadPart,
+    "case-keys": KeysPart,
+    "case-verify": VerifiedPart,
+    "custody": CustodyPart,
+    "prune": PrunePart,
     "overview": OverviewPart,
     "inspection": InspectionPart,
     "processes": ProcessesPart,
@@ -64,6 +87,9 @@ NOUNS: dict[str, type[Part]] = {
     "log": LogPart,
     "members": MembersPart,
     "images": ImagesPart,
+    "image": ImagePart,
+    "image-list": ImageListPart,
+    "image-build": BuiltPart,
     "memory": MemoryPart,
     "strings": StringsPart,
     "hexdump": HexdumpPart,

@@ -69,7 +69,9 @@ def search_one(target: str, asked: Asked, asking: Asking) -> tuple[SearchPart, l
     streams = any(asked.where.covers(place) for place in IN_PAGES)
     tap = StreamScan(asked.patterns) if streams else None
     damaged: list[Damaged] = []
-    with open_at(target, cache=asking.cache, keep=StackEnds(), progress=progress, tap=tap) as archive:
+    with open_at(
+        target, cache=asking.cache, access=asking.access, keep=StackEnds(), progress=progress, tap=tap
+    ) as archive:
         checkpoint = Checkpoint(archive)
         found = search(
             checkpoint, asked.patterns, where=asked.where, tap=tap, damaged=damaged, progress=progress

@@ -82,7 +82,9 @@ def _one(
 ) -> tuple[SecretsPart, list[Damaged]]:
     tap, progress = secret_scan(rules), asking.progress(target)
     damaged: list[Damaged] = []
-    with open_at(target, cache=asking.cache, keep=StackEnds(), progress=progress, tap=tap) as archive:
+    with open_at(
+        target, cache=asking.cache, access=asking.access, keep=StackEnds(), progress=progress, tap=tap
+    ) as archive:
         checkpoint = Checkpoint(archive)
         found = find_secrets(
             checkpoint, rules=rules, pids=wanted.pids, tap=tap, damaged=damaged, progress=progress

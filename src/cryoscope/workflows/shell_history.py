@@ -31,7 +31,9 @@ def history_of(targets: Sequence[str], pids: Sequence[int], asking: Asking) -> A
     """The commands in each target; secrets in them are masked as in command lines."""
 
     def read(target: str) -> tuple[HistoryPart, list[Damaged]]:
-        with open_at(target, cache=asking.cache, progress=asking.progress(target)) as archive:
+        with open_at(
+            target, cache=asking.cache, access=asking.access, progress=asking.progress(target)
+        ) as archive:
             checkpoint = Checkpoint(archive)
             found = shell_history(checkpoint, pids=pids)
             commands = [_masked(command, asking.masker) for command in found.commands]

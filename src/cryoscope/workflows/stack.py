@@ -43,7 +43,9 @@ def stacks(targets: Sequence[str], asked: Asked, asking: Asking) -> Answer:
 
     def read(target: str) -> tuple[StacksPart, list[Damaged]]:
         progress = asking.progress(target)
-        with open_checkpoint(target, cache=asking.cache, stacks=True, progress=progress) as checkpoint:
+        with open_checkpoint(
+            target, cache=asking.cache, access=asking.access, stacks=True, progress=progress
+        ) as checkpoint:
             found, damaged = of_checkpoint(checkpoint, asked)
             part = StacksPart(
                 archive=readable(target), processes=[_masked(stack, asking.masker) for stack in found]

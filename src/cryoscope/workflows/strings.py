@@ -243,7 +243,11 @@ def stream(targets: Sequence[str], asked: Strings, form: Form, asking: Asking, w
         reader = Reader()
         try:
             with open_checkpoint(
-                target, cache=asking.cache, stacks=True, progress=asking.progress(target)
+                target,
+                cache=asking.cache,
+                access=asking.access,
+                stacks=True,
+                progress=asking.progress(target),
             ) as checkpoint:
                 put(form.part(readable(target), regions(checkpoint, asked.wanted), asked, reader))
                 damaged += damage(target, [*checkpoint.damaged, *reader.damaged])

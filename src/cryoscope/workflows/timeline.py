@@ -148,7 +148,9 @@ def timelines_of(targets: Sequence[str], wanted: Wanted, asking: Asking) -> Answ
 def _one(target: str, wanted: Wanted, asking: Asking) -> tuple[TimelinePart, list[Damaged]]:
     progress, damaged, notes = asking.progress(target), list[Damaged](), list[str]()
     tap = _scan() if wanted.secrets else None
-    with open_at(target, cache=asking.cache, keep=StackEnds(), progress=progress, tap=tap) as archive:
+    with open_at(
+        target, cache=asking.cache, access=asking.access, keep=StackEnds(), progress=progress, tap=tap
+    ) as archive:
         checkpoint = Checkpoint(archive)
         secrets: list[Any] = []
         complete = True

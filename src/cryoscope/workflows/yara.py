@@ -42,7 +42,9 @@ def scan_all(targets: Sequence[str], asked: Asked, asking: Asking) -> Answer:
     def read(target: str) -> tuple[YaraPart, list[Damaged]]:
         progress = asking.progress(target)
         damaged: list[Damaged] = []
-        with open_checkpoint(target, cache=asking.cache, progress=progress) as checkpoint:
+        with open_checkpoint(
+            target, cache=asking.cache, access=asking.access, progress=progress
+        ) as checkpoint:
             found = scan(checkpoint, asked.rules, asked.options, damaged=damaged, progress=progress)
             part = YaraPart(
                 archive=readable(target), rules=asked.rules.count, hits=found.hits, notes=found.notes

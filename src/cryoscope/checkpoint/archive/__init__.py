@@ -11,7 +11,7 @@ from cryoscope.checkpoint.archive.archive import Archive
 from cryoscope.checkpoint.archive.cache import IndexCache
 from cryoscope.checkpoint.archive.member import Member
 from cryoscope.checkpoint.archive.nested import MemberSource
-from cryoscope.checkpoint.archive.opening import open_archive, open_folder
+from cryoscope.checkpoint.archive.opening import open_archive, open_folder, open_parts
 from cryoscope.checkpoint.archive.pipe import PipeSource
 from cryoscope.checkpoint.archive.source import ByteSource, BytesSource, FileSource
 from cryoscope.checkpoint.archive.stream import Keep, Tap
@@ -31,4 +31,5 @@ __all__ = [
     "TarWriter",
     "open_archive",
     "open_folder",
+    "open_parts",
 ]

@@ -83,11 +83,13 @@ class Archive:
     """A checkpoint archive, or any other, open for reading.
 
     `name` is what the user called it, `form` one of `tar`, `tar+gzip`, `tar+zstd`, `tar+xz`,
-    `tar+bzip2`, `folder`, `oci-layout`, `oci-archive`, `size` its bytes as stored (None: a pipe).
+    `tar+bzip2`, `folder`, `oci-layout`, `oci-archive`, `oci-registry`, `size` its bytes as stored
+    (None: a pipe).
     `members` are in archive order; of several with one name the last is there, and `damaged`
     says so, as it names everything else that could not be read.  `annotations` are those of an
     OCI index and manifest, else empty.  `ended` is false for a plain tar that lacks one of the two zero
-    blocks at its end: everything is there, but whoever wrote it was not done.
+    blocks at its end: everything is there, but whoever wrote it was not done.  `seekable` says that reading
+    one byte anywhere costs a read or a frame, not a pass over all that lies before it.
 
     An archive owns its source: closing it closes that too.
     """
@@ -102,6 +104,7 @@ class Archive:
         self.fingerprint: Callable[[], str | None] = lambda: None
         self.annotations: Mapping[str, str] = {}
         self.ended = True
+        self.seekable = False
         self._members: dict[str, Member] = {}
         self._contents = contents
         self._report = report

@@ -112,6 +112,7 @@ class FolderArchive(Archive):
         contents = FolderContents(root, path)
         super().__init__(path, "folder", None, contents, report)
         status = os.fstat(root)
+        self.seekable = True
         self._root = contents
         self._lineage = (*lineage, (status.st_dev, status.st_ino))
         self._parents: dict[str, FolderArchive | None] = {}

@@ -22,6 +22,9 @@ WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
 SIGNS = ("config.dump", "spec.dump", "inventory.img", "pstree.img")
 IMAGES = "checkpoint/"
 
+FORMS = {"folder": "oci-layout", "registry": "oci-registry"}
+"""What an image is called by what its parts lie in; else it is a tar of them."""
+
 OpenTar = Callable[[ByteSource, int], Archive]
 Place = tuple[Archive, Member]
 
@@ -145,7 +148,7 @@ def holds_checkpoint(archive: Archive) -> bool:
 
 
 def _archive(base: Archive, image: Image, candidate: Candidate, report: Report) -> Archive:
-    form = "oci-layout" if base.form == "folder" else "oci-archive"
+    form = FORMS.get(base.form, "oci-archive")
     archive = Archive(base.name, form, base.size, ImageContents(image), report, nesting=base.nesting + 1)
     archive.annotations = candidate.annotations
     members = (

@@ -17,6 +17,7 @@ class MemberSource:
         self.name = f"{archive.name}/{member.name}"
         self.size: int = member.size
         self.nesting = archive.nesting + 1
+        self.seekable = archive.seekable
         self._archive = archive
         self._member = member
 

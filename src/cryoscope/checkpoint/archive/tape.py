@@ -5,7 +5,7 @@ The tar walk reads headers through a tape and never asks for the data between th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from cryoscope.checkpoint.archive.source import ByteSource
@@ -94,7 +94,7 @@ class FileTape:
     """A tape over a source that can be read anywhere: one read serves many headers that lie close."""
 
     def __init__(self, source: ByteSource) -> None:
-        self._source = source
+        self._read_some = getattr(source, "read_some", None) or _exactly(source)
         self._start = 0
         self._window = b""
         self._reach = NEAREST
@@ -113,6 +113,11 @@ class FileTape:
             return b""
         near = offset - self._start - len(self._window) < self._reach
         self._reach = min(self._reach * 4, FARTHEST) if near else NEAREST
-        self._window = self._source.read_at(offset, max(length, self._reach))
+        self._window = self._read_some(offset, length, max(length, self._reach))
         self._start = offset
         return self._window[:length]
+
+
+def _exactly(source: ByteSource) -> Callable[[int, int, int], bytes]:
+    """For sources that do not mind how much is read at once: all that was thought of."""
+    return lambda offset, _, most: source.read_at(offset, most)

@@ -20,6 +20,7 @@ class View(Archive):
             whole._report,  # noqa: SLF001  (what is damaged is damaged in both)
             nesting=whole.nesting,
         )
+        self.seekable = whole.seekable
         self._whole = whole
         self._prefix = prefix
         for name in whole.names(prefix):

@@ -19,6 +19,9 @@ from cryoscope.errors import ArchiveError
 RECORD = 20 * BLOCK
 """The archive ends in a multiple of this, as tar has always written it."""
 
+RESERVED = 3 * BLOCK
+"""Bytes of the header that `reserved_header` gives."""
+
 COPY = 1 << 20
 SECOND = 1_000_000_000
 FILE, HARDLINK, SYMLINK, FOLDER, EXTENDED = b"0", b"1", b"2", b"5", b"x"
@@ -166,6 +169,21 @@ class TarWriter:
         data = b"".join(_record(_encode(key), value) for key, value in records.items())
         self._write(_block(EXTENDED, (b"", b"PaxHeaders/member"), 0o644, (0, 0, len(data), 0), b""))
         self._write(data.ljust(padded(len(data)), b"\0"))
+
+
+def reserved_header(name: str, size: int) -> bytes:
+    """The header of a file in `RESERVED` bytes whatever its size: for who knows that only after writing.
+
+    The size stands in an extended header, where any fits.  Raises `ArchiveError` for a name over 100 bytes.
+    """
+    path = _path(name)
+    place = _split(path)
+    if place is None:
+        raise ArchiveError(f"{name} is too long a name for this header", code="archive.name")
+    record = _record(b"size", b"%d" % size)
+    extended = _block(EXTENDED, (b"", b"PaxHeaders/member"), 0o644, (0, 0, len(record), 0), b"")
+    short = size if size < 8**11 else 0
+    return extended + record.ljust(BLOCK, b"\0") + _block(FILE, place, 0o644, (0, 0, short, 0), b"")
 
 
 def _encode(text: str) -> bytes:

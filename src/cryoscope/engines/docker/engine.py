@@ -100,8 +100,12 @@ class Docker:
         return found or [*restoring.of_restore(checkpoint, self._daemon, self.host, options)]
 
     def edits(self, checkpoint: Checkpoint, options: RestoreOptions) -> Edits:
-        """None: what CRIU must be told of the sandbox's network is written with the images (netns.py)."""
-        return Edits()
+        """Volumes of a sandbox read-only; what CRIU must know of its network is put beside it (netns.py)."""
+        if options.live or options.writable_volumes:
+            return Edits()
+        from cryoscope.engines import readonly  # vetting: a capture needs nothing of it
+
+        return readonly.read_only(checkpoint, readonly.volumes_of(checkpoint))
 
     def restore(self, archive: str, checkpoint: Checkpoint, options: RestoreOptions) -> Restored:
         """Let the cleaned copy go on in a new container; raises what keeps it from that."""

@@ -37,7 +37,7 @@ STAND_INS = SCRATCH + "/docker"
 LONG = 3600.0
 KEPT_FROM = [
     "no network: it joins an empty container that has only a loopback device",
-    "volumes are copies, nothing of the host is mounted",
+    "volumes are read-only copies, nothing of the host is mounted",
     "no added capabilities, no devices, no restarts",
 ]
 
@@ -76,15 +76,24 @@ class Restore:
             pid=pid,
             live=live,
             sandbox=[] if live else self._kept_from(),
-            notes=self._notes,
+            notes=[*self._notes, *self._writable()],
             remove=f"docker rm --force --volumes {name}{holder}",
             seconds=round(time.monotonic() - started, 3),
         )
 
+    def _writable(self) -> list[str]:
+        from cryoscope.engines import readonly  # vetting: a capture needs nothing of it
+
+        volumes = readonly.volumes_of(self._checkpoint)
+        return readonly.left_writable(self._checkpoint, volumes, self._options)
+
     def _kept_from(self) -> list[str]:
         mine = self._options
         bounds = f"at most {mine.memory >> 20} MiB, {mine.processes} processes, {mine.cpus:g} processors"
-        return [*KEPT_FROM, bounds]
+        kept = KEPT_FROM
+        if mine.writable_volumes:
+            kept = [each.replace("read-only ", "") for each in KEPT_FROM]
+        return [*kept, bounds]
 
     # --- making it ------------------------------------------------------------------------------
     def _network(self, undo: ExitStack) -> Network:

@@ -20,6 +20,7 @@ from cryoscope.engines.podman.documents import Documents, connections
 from cryoscope.engines.podman.restore_concerns import keeps_identity
 from cryoscope.engines.podman.sandbox.mounts import stand_ins
 from cryoscope.engines.port import EngineError, Restored, RestoreOptions
+from cryoscope.engines.readonly import left_writable
 from cryoscope.errors import CryoscopeError, Refused
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def restore(engine: Podman, archive: str, checkpoint: Checkpoint, options: Resto
         if not options.live:
             escaped.check(engine.host, found.State.Pid, "podman")
         notes = _loopback(engine, documents, options, found)
+        notes += left_writable(checkpoint, [each.destination for each in documents.volumes], options)
     except Answered as error:
         raise _failed(engine, options, error) from None
     except BaseException as error:
@@ -93,7 +95,8 @@ def kept_from(documents: Documents, options: RestoreOptions) -> list[str]:
     said = ["no network but a loopback of its own", "no devices, hooks, health checks, restarts or ports"]
     said.append(f"nothing of the host: {hosts} of its mounts are empty" if hosts else "nothing of the host")
     if documents.volumes:
-        said.append(f"{len(documents.volumes)} volumes as copies of its own")
+        how = "copies" if options.writable_volumes else "read-only copies"
+        said.append(f"{len(documents.volumes)} volumes as {how} of its own")
     memory = f"{options.memory / (1 << 20):.0f} MiB of memory"
     return [*said, f"at most {memory}, {options.processes} processes, {options.cpus:g} processors"]
 

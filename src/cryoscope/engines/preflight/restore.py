@@ -23,7 +23,7 @@ def restore_concerns(checkpoint: Checkpoint, host: Host, options: RestoreOptions
     """Concerns about the processor, the kernel, CRIU, memory and room."""
     concerns = [*cpu_concerns(checkpoint, host), *kernel_concerns(checkpoint)]
     concerns += _criu(checkpoint, host)
-    concerns += _bound(checkpoint, options)
+    concerns += bound_concerns(checkpoint, options)
     room = disk_concern(checkpoint.overview.memory_size or 0, host.path(SPOOL), shown=SPOOL)
     return [*concerns, *([room] if room is not None else [])]
 
@@ -73,7 +73,7 @@ def _criu(checkpoint: Checkpoint, host: Host) -> Iterator[Concern]:
         )
 
 
-def _bound(checkpoint: Checkpoint, options: RestoreOptions) -> Iterator[Concern]:
+def bound_concerns(checkpoint: Checkpoint, options: RestoreOptions) -> Iterator[Concern]:
     """More memory or threads than the sandbox may have: they would be killed, or not made, on the way."""
     if options.live:
         return

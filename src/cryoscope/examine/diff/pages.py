@@ -68,7 +68,7 @@ class Side:
             return False
         archive: Any = place.images.archive
         streamed = self.hashes is not None and self.hashes.streamed(archive)
-        return streamed or archive.form not in ("tar", "folder")
+        return streamed or not archive.seekable
 
     def fill(self, place: Place, buffer: memoryview) -> int:
         """Read into a buffer; how many bytes there were."""

@@ -35,9 +35,7 @@ class Evidence:
     @property
     def streamed(self) -> bool:
         """Whether reading costs more than a read."""
-        if self.archive is None:
-            return True
-        return not (self.archive.form == "folder" or (self.archive.form == "tar" and self.archive.size))
+        return self.archive is None or not self.archive.seekable
 
     def keep(self, found: Iterable[Placed]) -> None:
         """Remember what was kept with candidates."""

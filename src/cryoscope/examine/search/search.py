@@ -75,7 +75,7 @@ class _Search:
         self._streamed = tap.found(self.archive) if tap is not None else None
         self._sink = tap.sink if tap is not None else Sink(engine)
         self._scan = MemberScan(self.archive, self._sink, damaged) if self._streamed is None else None
-        self._threads = 2 if self.archive.form in ("tar", "folder") else 1
+        self._threads = 2 if self.archive.seekable else 1
         self._hits: list[Hit] = []
         self.layout: Layout | None = None
         self.tars: list[Held] = []

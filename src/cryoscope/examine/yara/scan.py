@@ -81,7 +81,7 @@ def scan(
 def _processes(checkpoint: Checkpoint) -> int:
     """A compressed archive is read forward, by one; a small one is done before a second has started."""
     archive = checkpoint.archive
-    here = archive.form in ("tar", "folder") and sum(m.size for m in archive.members.values()) > ALONE
+    here = archive.seekable and sum(m.size for m in archive.members.values()) > ALONE
     return workers.processors() if here else 1
 
 

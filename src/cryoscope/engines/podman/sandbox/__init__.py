@@ -15,7 +15,7 @@ What the runtimes demand, found on crun 1.28 and runc 1.3.6 with CRIU 4.2.1:
 - Limits of the spec hold from the first instruction: both runtimes make the cgroup before CRIU restores.
 - What processes may do (user, capabilities, seccomp) comes from the images, not from the spec: that is vetted
   elsewhere (`engines.vetting`).  A user namespace cannot be put around a tree that had none.
-- Flags of an external mount come from the images as well: a copy of a volume cannot be made read-only.
+- Flags of an external mount come from the images as well: that is where a copy of a volume is made read-only.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from cryoscope.engines.podman.sandbox import config as sandbox_config
 from cryoscope.engines.podman.sandbox import spec as sandbox_spec
 from cryoscope.engines.podman.sandbox.mounts import Plan, plan
 from cryoscope.engines.port import Edits, RestoreOptions
+from cryoscope.engines.readonly import read_only
+from cryoscope.engines.vetting import merged
 
 if TYPE_CHECKING:
     from cryoscope.engines.podman.engine import Podman
@@ -47,6 +49,8 @@ def edits(engine: Podman, checkpoint: Checkpoint, options: RestoreOptions) -> Ed
         made = _sandbox(engine, documents, image, options)
     if groups.IMAGE in checkpoint.archive:
         made.change[groups.IMAGE] = [groups.without_others()]
+    if not options.live and not options.writable_volumes:
+        made = merged(made, read_only(checkpoint, [each.destination for each in documents.volumes]))
     return _with_placeholders(made, documents, options)
 
 
