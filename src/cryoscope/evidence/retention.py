@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Generic, TypeVar
 
@@ -45,7 +45,7 @@ class Rule(Record, frozen=True, kw_only=True):
     size: int | None = None
 
 
-class Doomed(Record, frozen=True, kw_only=True):
+class Doomed(Record, frozen=True, kw_only=True, gc=False):
     """A piece that a rule has go, and which."""
 
     piece: Piece
@@ -140,8 +140,11 @@ def unit(per: str, namespace: str | None, pod: str | None, container: str | None
 PIECE: Kind[Piece] = Kind(attrgetter("added"), attrgetter("stored.size"), _unit_of)
 
 
-def chosen(things: Iterable[T], kind: Kind[T], rules: Sequence[Rule], now: str) -> list[tuple[T, str]]:
-    """The things that go, oldest first, each with why; raises `UsageError` for too many rules."""
+def chosen(things: Iterable[T], kind: Kind[T], rules: Sequence[Rule], now: str) -> Iterator[tuple[T, str]]:
+    """The things that go, oldest first, each with why; raises `UsageError` for too many rules.
+
+    One pair at a time: a list of a hundred thousand would have Python look for garbage again and again.
+    """
     if len(rules) > RETENTION_RULES:
         raise _wrong("rules", f"{len(rules)} rules of retention", f"{RETENTION_RULES} are the most")
     things = sorted(things, key=kind.time)
@@ -153,14 +156,11 @@ def chosen(things: Iterable[T], kind: Kind[T], rules: Sequence[Rule], now: str) 
         for group in _groups(things, left, kind, bound.per):
             gone |= _of_group(bound, group, sizes, old)
         left = [number for number in left if number not in gone]
-    return [(things[number], gone[number]) for number in sorted(gone)]
+    return ((things[number], gone[number]) for number in sorted(gone))
 
 
 def _groups(things: Sequence[T], left: Sequence[int], kind: Kind[T], per: str) -> Iterable[Sequence[int]]:
-    """The numbers of the things of each unit, in order of time; what has no such unit is in none.
-
-    Numbers and not things: a hundred thousand new tuples would have Python look for garbage again and again.
-    """
+    """The numbers of the things of each unit, in order of time; what has no such unit is in none."""
     if per == "all":
         return [left]
     groups: dict[object, list[int]] = {}

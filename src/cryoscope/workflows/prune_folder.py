@@ -65,7 +65,7 @@ def prune_folder(folder: str, given: Sequence[Retention] = (), *, dry_run: bool 
     allow("prune", settings(), operator(settings()))
     archives = [*_archives(folder)]
     free = [each for each in archives if not _pinned(each)]
-    doomed = chosen(free, ARCHIVE, rules, now())
+    doomed = [*chosen(free, ARCHIVE, rules, now())]
     gone = [_gone(archive, why, dry_run=dry_run) for archive, why in doomed]
     parts: list[Part] = [
         part_of(readable(folder), gone, len(archives), dry_run=dry_run, notes=[*_notes(free, rules)])

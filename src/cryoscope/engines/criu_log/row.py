@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -10,15 +11,23 @@ SAME_MOUNTS = "declare the same mounts as the dumped container had, or restore w
 OUTSIDE = "capture the container through its engine, or end what the process shares with others"
 
 
+compiled = functools.cache(re.compile)
+"""Nothing is compiled before something has failed: the table costs a twentieth of a second."""
+
+
 class Row(NamedTuple):
-    """A stable code, its meaning (with groups of `shows`), its cure, and what of a line shows it."""
+    """A stable code, its meaning (with groups of `pattern`), its cure, and what of a line shows it."""
 
     code: str
     what: str
     cure: str
-    shows: re.Pattern[str]
+    pattern: str
+
+    @property
+    def shows(self) -> re.Pattern[str]:
+        return compiled(self.pattern)
 
 
 def row(code: str, what: str, cure: str, *fragments: str) -> Row:
     """A row that any of these regular expressions shows."""
-    return Row("criu." + code, what, cure, re.compile("|".join(fragments)))
+    return Row("criu." + code, what, cure, "|".join(fragments))
