@@ -5,19 +5,15 @@ What is hashed is what is written, block by block, in a thread beside the writin
 
 from __future__ import annotations
 
-import hashlib
-import queue
-import threading
 from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
+from cryoscope.hashing import Sum
 from cryoscope.images.ports import LAYER, Descriptor, Upload
 
 BLOCK = 1 << 20
-AHEAD = 4
-"""Blocks that may wait for the hashing: 4 MiB of memory."""
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,37 +31,6 @@ class Packer(Protocol):
     def finish(self) -> None: ...
 
     def stop(self) -> None: ...
-
-
-class Sum:
-    """A SHA-256 in a thread of its own, with the count of bytes."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._sum = hashlib.sha256()
-        self._blocks: queue.Queue[bytes | None] = queue.Queue(AHEAD)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while (block := self._blocks.get()) is not None:
-            self._sum.update(block)
-
-    def add(self, block: bytes) -> None:
-        """Count a block; it must not change any more."""
-        self.size += len(block)
-        self._blocks.put(block)
-
-    def stop(self) -> None:
-        """End the thread."""
-        if self._thread.is_alive():
-            self._blocks.put(None)
-            self._thread.join()
-
-    def digest(self) -> str:
-        """`sha256:HEX` of all that was added."""
-        self.stop()
-        return "sha256:" + self._sum.hexdigest()
 
 
 class LayerWriter:
@@ -108,10 +73,10 @@ class LayerWriter:
         self._flush()
         if self._packer is not None:
             self._packer.finish()
-        digest = self._stored.digest()
+        digest = f"sha256:{self._stored.hex()}"
         self._upload.commit(digest)
         found = Descriptor(media_type=LAYER + self._suffix, digest=digest, size=self._stored.size)
-        return Layer(descriptor=found, diff_id=self._plain.digest())
+        return Layer(descriptor=found, diff_id=f"sha256:{self._plain.hex()}")
 
     def _flush(self) -> None:
         if self._room:

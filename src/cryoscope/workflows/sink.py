@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
-import queue
 import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -18,12 +16,11 @@ from typing import Self
 
 from cryoscope.engines.host import Host
 from cryoscope.errors import Incomplete, UsageError
+from cryoscope.hashing import Sum
 
 PRIVATE = 0o600
 BLOCK = 1 << 20
 """Bytes that are read or hashed at once."""
-AHEAD = 8
-"""Blocks that may wait for the hashing: 8 MiB of memory."""
 LOOK = 0.005
 """Seconds between two looks at a file that another process writes."""
 TRIES = 100
@@ -46,7 +43,7 @@ class Sink:
         self.size = 0
         self.path, self._file = _create(name)
         self._progress = progress
-        self._hash = _Hash()
+        self._hash = Sum()
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +113,7 @@ class Sink:
 
     def digest(self) -> str:
         """The SHA-256 of what was written, in hex; nothing can be written after it."""
-        return self._hash.result()
+        return self._hash.hex()
 
     def finish(self) -> None:
         """Give the file its name, on the disk before that; raises `Incomplete` if the name was taken."""
@@ -193,32 +190,6 @@ def _full(path: str) -> Iterator[None]:
         raise Incomplete(
             f"{error.strerror}: {path}", hint="name a place with more room with -o", code="capture.disk-full"
         ) from None
-
-
-class _Hash:
-    """SHA-256 in a thread of its own: as fast as the disk, and beside it."""
-
-    def __init__(self) -> None:
-        self._sum = hashlib.sha256()
-        self._blocks: queue.Queue[bytes | None] = queue.Queue(AHEAD)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while (block := self._blocks.get()) is not None:
-            self._sum.update(block)
-
-    def add(self, block: bytes) -> None:
-        self._blocks.put(block)
-
-    def stop(self) -> None:
-        if self._thread.is_alive():
-            self._blocks.put(None)
-            self._thread.join()
-
-    def result(self) -> str:
-        self.stop()
-        return self._sum.hexdigest()
 
 
 class _Follower(threading.Thread):
