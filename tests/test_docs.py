@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ HEADING = r"^## (?=.*\n\n[^|\n])"
 
 SECTIONS = {part.partition("\n")[0]: part for part in re.split(HEADING, TEXT, flags=re.MULTILINE)[1:]}
 EXAMPLES = re.findall(r"^```console\n\$ ([^\n]*)\n(.*?)\n?```$", TEXT, re.MULTILINE | re.DOTALL)
+README = (ROOT / "README.md").read_text()
 SHELL = f'cryoscope() {{ {sys.executable} -m cryoscope "$@"; }}; set -f;'
 
 
@@ -53,6 +55,26 @@ def test_every_command_and_option_is_documented(name: str, command: click.Comman
 def test_every_command_has_an_example() -> None:
     for name, section in SECTIONS.items():
         assert re.search(rf"^\$ .*cryoscope {name}\b", section, re.MULTILINE), name
+
+
+def test_the_readme_shows_evidence_and_images_as_they_are(tmp_path: Path) -> None:
+    section = README.partition("## Evidence, and images\n")[2].partition("\n## ")[0]
+    [*blocks] = re.findall(r"^```console\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    asked = "\n".join(re.findall(r"^\$ ([^\n]*)", "".join(blocks), re.MULTILINE))
+    said = re.sub(r"^\$ [^\n]*\n", "", "".join(blocks), flags=re.MULTILINE)
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    places = {"CRYOSCOPE_HOME": str(tmp_path / "home"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    done = subprocess.run(
+        ["bash", "-c", f"{SHELL}\n{asked}"],
+        cwd=tmp_path,
+        env=os.environ | places,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    wanted = re.sub(r"[0-9]+\\.[0-9]", "[0-9.]+", re.escape(said)).replace("…", "(?s:.*?)")
+    assert re.fullmatch(wanted, done.stdout), done
 
 
 @pytest.mark.parametrize(("line", "output"), EXAMPLES, ids=[line[:40] for line, _ in EXAMPLES])

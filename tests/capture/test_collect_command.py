@@ -123,7 +123,9 @@ def test_what_makes_no_sense_is_usage(
 
 @pytest.mark.parametrize("path", ["/etc/shadow", f"{FOLDER}/../{NAME}", f"{FOLDER}/x.tar"])
 def test_only_archives_of_kubelets_are_collected(world: World, path: str) -> None:
-    assert failure(world.collect(path=path)).code == "collect.name"
+    with pytest.raises(UsageError) as caught:
+        world.collect(path=path)
+    assert caught.value.code == "collect.name"
 
 
 def test_the_default_name_is_the_nodes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,26 +2,71 @@
 
 from __future__ import annotations
 
+import contextvars
 import hashlib
 import json
 import os
 import stat
 import subprocess
+import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pyrage
 import pytest
+from click.testing import CliRunner
 
+from cryoscope.cli import cryoscope
 from cryoscope.cli.case import COMMANDS
-from tests.evidence.store_contract import Place
+from cryoscope.cli.failure import report
+from cryoscope.cli.kubectl import plugin
+from cryoscope.settings import settings
+from cryoscope.workflows.case_add import Adding, facts_of, keep_in
+from cryoscope.workflows.schemas import NOUNS, json_schema
+from cryoscope.workflows.store import store_for
+from cryoscope.workflows.vouched import vouched
+from far_server import serving
+from json_schema import problems
+from tests.evidence import store_contract
 
 SHA256 = "e51b73f6bf138c94db63478d45b4a9b62cdd97a29de83cd951f1d8a56f67bd84"
+
+
+Ran = subprocess.CompletedProcess[bytes]
+
+
+class Place(store_contract.Place):
+    """Its commands run in this process: what a case needs is imported once, not with every command."""
+
+    def ran(self, *arguments: str | Path, **more: str) -> Ran:
+        settings.cache_clear()
+        return contextvars.copy_context().run(self._ran, [str(each) for each in arguments], more)
+
+    def _ran(self, arguments: Sequence[str], more: dict[str, str]) -> Ran:
+        with CliRunner().isolation(env=self.variables | more) as (out, err, _):
+            try:
+                code = cryoscope.main(arguments, prog_name="cryoscope", standalone_mode=False)
+            except BaseException as error:
+                code = report(error)
+            finally:
+                settings.cache_clear()
+            return Ran(arguments, code or 0, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     found = Place(tmp_path)
     found.run("case", "new", "night", "--description", "ticket 4711")
+    return found
+
+
+@pytest.fixture(scope="module")
+def read_only(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Place:
+    """A case with one piece for tests that add nothing to it but entries of its log."""
+    found = Place(tmp_path_factory.mktemp("place"))
+    found.run("case", "new", "night")
+    found.run("case", "add", "night", data / "crio-counter.tar")
     return found
 
 
@@ -99,7 +144,7 @@ def test_encrypted_evidence_is_listed_and_verified_without_its_key_and_read_with
     assert not any(b"MARKER" in path.read_bytes() for path in place.home.rglob("*.age"))
     place.run("case", "verify", "night")
     without = place.ran("ps", f"case://night/{SHA256[:8]}")
-    assert without.returncode == 1
+    assert (without.returncode, b"$CRYOSCOPE_IDENTITIES" in without.stderr) == (1, True)
     assert b"evidence.no-identity" in place.ran("ps", "-f", "json", f"case://night/{SHA256[:8]}").stdout
     for piece in part["pieces"]:
         shown = place.ran("ps", f"case://night/{piece['sha256']}", CRYOSCOPE_IDENTITIES=str(key))
@@ -113,13 +158,88 @@ def test_encrypted_evidence_is_listed_and_verified_without_its_key_and_read_with
 
 
 def test_what_is_no_checkpoint_is_refused_unless_it_is_wanted_as_it_is(place: Place, data: Path) -> None:
-    readme = data / "README.md"
-    refused = place.ran("case", "add", "night", readme)
-    assert refused.returncode == 1
-    assert b"--as-is" in refused.stderr
+    other = place.folder / "other.tar"
+    with tarfile.open(other, "w") as tar:
+        tar.add(data / "README.md", "README.md")
+    refused = place.ran("case", "add", "night", other)
+    assert (refused.returncode, b"--as-is" in refused.stderr) == (1, True)
     assert actions(place) == ["new"]
-    piped = place.ran("case", "add", "night", "-")
-    assert (piped.returncode, b"save it to a file" in piped.stderr) == (2, True)
+    place.run("case", "add", "night", other, "--as-is")
+    assert actions(place) == ["new", "add"]
+
+
+def test_what_cannot_be_added_says_why_and_promises_nothing(read_only: Place, data: Path) -> None:
+    before = actions(read_only)
+    for what, code, said in (
+        (data / "README.md", 1, b"is no archive"),
+        ("-", 2, b"save it to a file"),
+        ("case://night/e51b", 2, b"is evidence already"),
+    ):
+        for more in ((), ("--as-is",)):
+            refused = read_only.ran("case", "add", "night", what, *more)
+            assert (refused.returncode, said in refused.stderr) == (code, True), refused
+            assert b"--as-is" not in refused.stderr
+    assert actions(read_only) == before
+
+
+def test_an_export_that_cannot_begin_is_not_in_the_log(read_only: Place) -> None:
+    before = actions(read_only)
+    there, new = str(read_only.folder), str(read_only.folder / "new")
+    assert read_only.ran("case", "export", "night", "-o", there).returncode == 2
+    assert read_only.ran("case", "export", "night", "-o", new, "--recipient", "age1bad").returncode == 1
+    assert actions(read_only) == before
+
+
+def test_the_query_of_an_address_which_may_sign_it_is_kept_nowhere(place: Place, data: Path) -> None:
+    with serving() as far:
+        far.files["/web.tar"] = (data / "crio-counter.tar").read_bytes()
+        signed = f"{far.url}/web.tar?X-Amz-Signature=c0ffee"
+        added = place.ran("case", "add", "night", signed, "-f", "json")
+        shown = place.ran("ps", signed, "-f", "jsonl")
+        missing = place.ran("ps", signed.replace("web", "nothing"), "-f", "json")
+    assert [each.returncode for each in (added, shown, missing)] == [0, 0, 1]
+    assert json.loads(added.stdout)["archives"][0]["piece"]["name"] == "web.tar"
+    kept = [path.read_bytes() for path in place.home.rglob("*") if path.is_file()]
+    said = [text for each in (added, shown, missing) for text in (each.stdout, each.stderr)]
+    assert not any(b"c0ffee" in text for text in [*kept, *said])
+
+
+def test_a_file_of_a_bundle_is_vouched_for_as_it_was_given_and_as_it_was_stored(
+    place: Place, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in place.variables.items():
+        monkeypatch.setenv(name, value)
+    archive = str(data / "crio-counter.tar")
+    facts = msgspec.structs.replace(facts_of(archive), capture={"engine": "cri-o"})
+    with store_for("capture", "night") as store:
+        keep_in(store, "night", archive, facts, Adding(), action="capture")
+    place.run("case", "export", "night", "-o", place.folder / "stored")
+    place.run("case", "export", "night", "-o", place.folder / "plain", "--plain")
+    files = [file for name in ("stored", "plain") for file in (place.folder / name / "evidence").iterdir()]
+    assert [file.suffix for file in files] == [".zst", ".tar"]
+    assert all(vouched(str(file)) for file in files)
+    for file in files:
+        file.write_bytes(file.read_bytes()[:-1] + b"!")
+    assert not any(vouched(str(file)) for file in files)
+
+
+def test_a_narrow_terminal_shows_what_a_piece_is_called_by_whole(
+    read_only: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cryoscope.cli.output.terminal_width", lambda: 60)
+    for words in (["show", "night"], ["prune", "night", "--larger", "1", "--per", "all"]):
+        lines = read_only.run("case", *words).decode().splitlines()
+        assert max(map(len, lines)) <= 60, lines
+        assert SHA256[:12] in lines[1].replace("…", ""), lines
+
+
+def test_the_shell_completes_what_stands_behind_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.shell_completion import ShellComplete
+
+    for group in (cryoscope, plugin):
+        asking = ShellComplete(group, {}, "cryoscope", "_CRYOSCOPE_COMPLETE")
+        assert {each.value for each in asking.get_completions(["case"], "")} == {*COMMANDS}
+        assert "--expect-head" in {each.value for each in asking.get_completions(["case", "verify"], "--")}
 
 
 def test_a_damaged_archive_is_kept_and_its_damage_told(place: Place, data: Path) -> None:
@@ -142,7 +262,8 @@ def test_an_altered_byte_ends_with_1_and_names_the_member(place: Place, data: Pa
     [found] = place.json("case", "verify", "night", code=1)
     assert not found["holds"]
     assert "checkpoint/pages-1.img" in {problem.get("member") for problem in found["problems"]}
-    assert b"WRONG" in place.run("case", "verify", "night", code=1)
+    told = store_contract.Place.ran(place, "case", "verify", "night")  # in a process of its own
+    assert (told.returncode, b"WRONG" in told.stdout) == (1, True)
 
 
 def test_an_older_store_that_was_put_back_is_found_with_the_witness(place: Place, data: Path) -> None:
@@ -155,6 +276,32 @@ def test_an_older_store_that_was_put_back_is_found_with_the_witness(place: Place
         beside.unlink()
     catalogue.write_bytes(older)
     [found] = place.json("case", "verify", "night", "--expect-head", witness, code=1)
+    assert "custody.rolled-back" in {problem["code"] for problem in found["problems"]}
+
+
+def test_a_file_with_the_witnesses_of_months_is_taken_as_it_is(place: Place, data: Path) -> None:
+    catalogue = place.home / "catalogue.sqlite"
+    place.run("case", "new", "day")
+    older = catalogue.read_bytes()
+    kept = place.folder / "witnesses"
+    for _ in range(2):
+        place.run("case", "note", "night", "x")
+        with open(kept, "ab") as file:
+            file.write(place.run("case", "head"))
+    assert len(kept.read_text().splitlines()) == 4
+    assert [each["archive"] for each in place.json("case", "verify", "--expect-head", kept)] == [
+        "case://day",
+        "case://night",
+    ]
+    place.run("case", "verify", "night", "--expect-head", kept)
+    place.run("case", "export", "night", "-o", place.folder / "bundle")
+    place.run("case", "verify", "--bundle", place.folder / "bundle", "--expect-head", kept)
+    place.run("case", "new", "unseen")
+    assert b"no witness of case unseen" in place.ran("case", "verify", "unseen", "--expect-head", kept).stderr
+    for beside in place.home.glob("catalogue.sqlite*"):
+        beside.unlink()
+    catalogue.write_bytes(older)
+    [found] = place.json("case", "verify", "night", "--expect-head", kept, code=1)
     assert "custody.rolled-back" in {problem["code"] for problem in found["problems"]}
 
 
@@ -174,12 +321,12 @@ def test_another_place_believes_a_bundle_only_with_the_key(place: Place, data: P
     assert checked.returncode == 0
 
 
-def test_the_reason_comes_from_an_option_before_behind_or_the_environment(place: Place, data: Path) -> None:
-    place.run("case", "add", "night", data / "crio-counter.tar", "--reason", "behind")
-    place.run("--reason", "before", "ps", "case://night/e51b")
-    place.ran("ps", "case://night/e51b", CRYOSCOPE_REASON="around")
-    [log] = place.json("case", "log", "night", "--after", "1")
-    assert [entry["reason"] for entry in log["entries"]] == ["behind", "before", "around"]
+def test_the_reason_comes_from_an_option_before_behind_or_the_environment(read_only: Place) -> None:
+    read_only.run("case", "verify", "night", "--reason", "behind")
+    read_only.run("--reason", "before", "ps", "case://night/e51b")
+    read_only.ran("ps", "case://night/e51b", CRYOSCOPE_REASON="around")
+    [log] = read_only.json("case", "log", "night")
+    assert [entry["reason"] for entry in log["entries"][-3:]] == ["behind", "before", "around"]
 
 
 def test_a_role_that_does_not_allow_it_refuses_and_the_log_says_so(tmp_path: Path, data: Path) -> None:
@@ -195,6 +342,8 @@ def test_a_role_that_does_not_allow_it_refuses_and_the_log_says_so(tmp_path: Pat
         ("cat", data / "crio-counter.tar", "spec.dump"),
         ("case", "export", "night", "-o", tmp_path / "out"),
         ("case", "prune", "night", "--keep", "1", "--apply"),
+        ("case", "verify", "day", "night"),
+        ("capture", "podman://nothing", "--case", "night"),
         ("case", "new", "day"),
         ("capture", "podman://nothing"),
     ):
@@ -205,7 +354,8 @@ def test_a_role_that_does_not_allow_it_refuses_and_the_log_says_so(tmp_path: Pat
     place.settings.write_text("")
     [log] = place.json("case", "log", "night")
     told = [entry["details"]["action"] for entry in log["entries"] if entry["action"] == "refused"]
-    assert told == ["search", "reveal", "export", "prune"]
+    assert told == ["search", "reveal", "export", "prune", "verify", "capture"]
+    assert b"no role for capture" in place.run("case", "log", "night")
 
 
 def test_a_role_with_a_word_that_is_no_action_is_an_error(tmp_path: Path) -> None:
@@ -240,6 +390,7 @@ WRONG = {
     "a name that is a way out": (["case", "new", "../day"], 2, "letters, digits"),
     "a case that is there": (["case", "new", "night"], 1, ""),
     "a hold that is not": (["case", "release", "night"], 1, ""),
+    "a note that says nothing": (["case", "note", "night", " "], 2, ""),
     "no witness": (["case", "verify", "night", "--expect-head", "x"], 2, "cryoscope-head/1"),
     "no rule": (["case", "prune", "night"], 2, "--keep"),
     "no age": (["case", "prune", "night", "--older", "long"], 2, ""),
@@ -250,21 +401,24 @@ WRONG = {
 
 
 def test_an_error_of_a_case_is_one_line_and_a_hint(place: Place) -> None:
-    ran = place.all(*(arguments for arguments, _, _ in WRONG.values()))
-    for (_, code, hint), each in zip(WRONG.values(), ran, strict=True):
-        said = each.err.decode()
+    for arguments, code, hint in WRONG.values():
+        each = place.ran(*arguments)
+        said = each.stderr.decode()
         lines = said.splitlines()
-        assert each.code == code, each
+        assert each.returncode == code, each
         assert 1 <= len(lines) <= 2, each
         assert lines[0].startswith("cryoscope: "), each
         assert hint in said, each
         assert "\x1b" not in said, each
 
 
-def test_every_command_of_cases_says_json(place: Place, data: Path) -> None:
+FORM = "FORM"
+
+
+def test_every_command_of_cases_says_json_as_its_schema_has_it(place: Place, data: Path) -> None:
     asked: dict[str, list[str | Path]] = {
         "add": ["night", data / "crio-counter.tar"],
-        "new": ["FORM"],
+        "new": [FORM],
         "list": [],
         "show": ["night", "e51b"],
         "log": ["night"],
@@ -273,20 +427,19 @@ def test_every_command_of_cases_says_json(place: Place, data: Path) -> None:
         "release": ["night", "e51b"],
         "verify": ["night"],
         "head": [],
-        "export": ["night", "-o", "FORM"],
+        "export": ["night", "-o", place.folder / FORM],
         "prune": ["night", "--keep", "9"],
         "keys": [],
     }
     assert asked.keys() == COMMANDS.keys()
-    commands = [
-        ["case", name, *(form if word == "FORM" else word for word in words), "-f", form]
-        for name, words in asked.items()
-        for form in ("json", "jsonl")
-    ]
-    for ran in place.all(*commands):
-        assert ran.code == 0, ran
-        lines = ran.out.splitlines() if ran.arguments[-1] == "jsonl" else [ran.out]
-        assert all(json.loads(line)["schema"].startswith("cryoscope.") for line in lines), ran
+    for name, words in asked.items():
+        for form in ("json", "jsonl"):
+            said = place.run("case", name, *(str(word).replace(FORM, form) for word in words), "-f", form)
+            documents = [json.loads(line) for line in (said.splitlines() if form == "jsonl" else [said])]
+            nouns = {each["schema"].removeprefix("cryoscope.").removesuffix("/1") for each in documents}
+            assert nouns <= {*NOUNS}, name
+            if form == "json":
+                assert problems(documents[0], json_schema(*nouns)) == [], name
 
 
 def test_a_store_that_is_not_there_has_no_cases_and_is_not_made(tmp_path: Path) -> None:

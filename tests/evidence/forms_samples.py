@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 from pathlib import Path
@@ -77,6 +78,7 @@ def stored(said: Kept) -> Stored:
         key="k",
         size=said.stored_size,
         sha256=said.stored_sha256,
+        index_sha256=None if said.index is None else hashlib.sha256(said.index).hexdigest(),
         forms=said.forms,
         recipients=said.recipients,
     )

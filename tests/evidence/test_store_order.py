@@ -14,7 +14,7 @@ from cryoscope.evidence.blobs import open_blobs
 from cryoscope.evidence.catalogue import open_catalogue
 from cryoscope.evidence.pieces import Facts, check_name, keys_of
 from cryoscope.evidence.ports import BlobMissing, EvidenceError, Filter, NoSuchCase
-from cryoscope.evidence.records import PRUNED, PRUNING
+from cryoscope.evidence.records import KEPT, PRUNED, PRUNING
 from cryoscope.evidence.store import ORPHANED, Store
 
 Make = Callable[[], Store]
@@ -186,6 +186,24 @@ def test_two_who_prune_the_same_agree(store: Store, source: FileSource, make: Ma
     store.prune(piece, "too old")
     assert [entry.body.count(b'"pruned"') for entry in store.catalogue.entries("night")][-1] == 1
     assert store.head("night").number == 4
+
+
+def test_a_prune_that_another_ended_before_it_was_added_again_is_no_error(
+    store: Store, source: FileSource, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piece = store.add("night", source, Facts(name="a.tar")).piece
+    real = store.blobs.delete
+
+    def slow(key: str) -> None:
+        real(key)
+        with make() as other:
+            if other.finish():
+                other.add("night", source, Facts(name="a.tar"))
+
+    monkeypatch.setattr(store.blobs, "delete", slow)
+    store.prune(piece, "too old")
+    [again] = store.pieces(Filter())
+    assert (again.state, store.blobs.size(again.stored.key)) == (KEPT, again.stored.size)
 
 
 def test_a_hold_that_came_after_the_plan_wins(store: Store, source: FileSource) -> None:

@@ -90,12 +90,8 @@ def signer(path: str, *, store: str | None = None) -> KeySigner:
     `store` is the folder that the key must not lie in.  Raises `KeyWrong`: `evidence.key`, `.key-mode`
     (others can read it), `.key-in-store`.
     """
-    if store is not None and _inside(path, store):
-        raise KeyWrong(
-            f"the signing key {_shown(path)} lies in the store",
-            hint="keep it where who can write the store cannot read it; settings: keys.signing",
-            code="evidence.key-in-store",
-        )
+    if store is not None:
+        outside(path, store)
     if not os.path.lexists(path):
         _make(path)
     found = KeySigner(_private(_read(path, private=True), path))
@@ -103,6 +99,16 @@ def signer(path: str, *, store: str | None = None) -> KeySigner:
         with contextlib.suppress(OSError):  # keys may be mounted read-only
             _once(path + ".pub", found.public, PUBLIC)
     return found
+
+
+def outside(path: str, store: str) -> None:
+    """Raises `KeyWrong` `evidence.key-in-store` for a key where whoever can write the store chooses it."""
+    if _inside(path, store):
+        raise KeyWrong(
+            f"the key {_shown(path)} lies in the store",
+            hint="keep it where who can write the store can neither read nor replace it; settings: keys",
+            code="evidence.key-in-store",
+        )
 
 
 def trust(paths: Iterable[str], own: Signer | None = None) -> KeyTrust:

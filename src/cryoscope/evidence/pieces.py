@@ -89,6 +89,11 @@ def keys_of(piece: Piece) -> set[str]:
     return found | {piece.stored.index} if piece.stored.index else found
 
 
+def own_keys(piece: Piece) -> str:
+    """What the keys of a piece's bytes start with: no other case's are read or taken away in its name."""
+    return f"{FOLDER}{piece.case}/{piece.sha256}."
+
+
 def piece_of(case: str, manifest: Manifest, digest: str) -> Piece:
     """The row of the catalogue that a manifest makes, whose envelope has that SHA-256."""
     shared = {name: getattr(manifest, name) for name in Piece.__struct_fields__ if hasattr(manifest, name)}

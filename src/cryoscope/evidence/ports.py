@@ -114,6 +114,9 @@ class Catalogue(Protocol):
     def cases(self) -> list[Case]:
         """All cases by name."""
 
+    def told(self) -> list[str]:
+        """Names of all cases that the log or a piece tells of, also where no row of theirs is left."""
+
     def case(self, name: str) -> Case:
         """One case; raises `NoSuchCase`."""
 

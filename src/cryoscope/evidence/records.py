@@ -44,7 +44,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Stored(Record, frozen=True, kw_only=True, gc=False):
     """How the bytes lie in the store: `forms` from the archive outwards, `size` and `sha256` as stored.
 
-    `index` is the key of a side index of evidence that was compressed already, if it has one.
+    `index` is the key of a side index of evidence that was compressed already, if it has one, and
+    `index_sha256` its digest: who reads by another index would be led astray.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Stored(Record, frozen=True, kw_only=True, gc=False):
     forms: list[str] = []
     recipients: list[str] = []
     index: str | None = None
+    index_sha256: str | None = None
 
 
 class MemberDigest(Record, frozen=True, kw_only=True):

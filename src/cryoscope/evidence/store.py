@@ -11,6 +11,7 @@ A kill between two steps of `add` leaves blobs that nothing names, of `prune` a 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -60,9 +61,13 @@ from cryoscope.evidence.records import (
 )
 from cryoscope.evidence.statement import FOLDER as MANIFESTS
 from cryoscope.evidence.statement import blob_key, seal, unseal
+from cryoscope.evidence.verify.sealed import as_sealed
+from cryoscope.evidence.vouched import vouched
 
 ORPHANED = 86400.0
 """Seconds after which a blob without an entry is nobody's: an `add` may be suspended before its entry."""
+DONE = "case.piece-pruned", "case.piece-kept"
+"""Codes of an entry `pruned` that another process wrote first, and may have added the archive since."""
 
 Progress = Callable[[int, int | None], None]
 
@@ -215,6 +220,7 @@ class Store:
             forms=[*kept.forms],
             recipients=[*kept.recipients],
             index=key + INDEX if kept.index is not None else None,
+            index_sha256=hashlib.sha256(kept.index).hexdigest() if kept.index is not None else None,
         )
         known = msgspec.structs.asdict(facts) | {"damaged": [*facts.damaged, *kept.damaged]}
         manifest = Manifest(
@@ -292,7 +298,8 @@ class Store:
         return piece, self.bytes_of(piece)
 
     def bytes_of(self, piece: Piece) -> ByteSource:
-        """As `open`, for whoever wrote the entry."""
+        """As `open`, for whoever wrote the entry; raises `EvidenceError` where the row was edited."""
+        as_sealed(piece, self.blobs, self.trust)
         stored = self.blobs.source(piece.stored.key)
         try:
             return original(piece.stored, stored, identities=self.identities)
@@ -329,13 +336,21 @@ class Store:
 
     # --- what a kill left -------------------------------------------------------------------
     def finish(self) -> list[str]:
-        """End what a killed `prune` began; quick where there is nothing."""
+        """End what a killed `prune` began, where the log says that it did; quick where there is nothing."""
         done = []
-        for piece in self.pieces(Filter(state=PRUNING)):
-            with _done_already():
-                self._gone(piece)
-                done.append(f"{piece.case}/{piece.sha256}")
+        for case in sorted({piece.case for piece in self.pieces(Filter(state=PRUNING))}):
+            pieces = self._vouched(case) or {}
+            for piece in (piece for piece in pieces.values() if piece.state == PRUNING):
+                with _done_already():
+                    self._gone(piece)
+                    done.append(f"{piece.case}/{piece.sha256}")
         return done
+
+    def _vouched(self, case: str) -> dict[str, Piece] | None:
+        """The pieces of a case; None where its log cannot be relied on, and nothing is to go."""
+        with contextlib.suppress(EvidenceError):
+            return vouched(case, self.catalogue, self.trust)
+        return None
 
     def sweep(self) -> Swept:
         """`finish`, and take away uploads without a commit and blobs without an entry."""
@@ -351,9 +366,9 @@ class Store:
         sealed = [key for key, _ in self.blobs.keys(MANIFESTS)]
         named = set[str]().union(*(keys_of(piece) for piece in self.pieces(Filter())))
         before = stamp(times.later(self.clock(), -ORPHANED))
-        for key in keys:
-            if key not in named and began(key) < before:
-                yield key
+        left = [key for key in keys if key not in named and began(key) < before]
+        said = {case: self._vouched(case) for case in {key.split("/")[1] for key in left}}
+        yield from (key for key in left if said[key.split("/")[1]] is not None)
         for key in sealed:
             if key not in named and self._is_orphan(key, before):
                 yield key
@@ -379,5 +394,5 @@ def _done_already() -> Iterator[None]:
     try:
         yield
     except EvidenceError as error:
-        if error.code != "case.piece-pruned":
+        if error.code not in DONE:
             raise

@@ -94,12 +94,20 @@ class Copier:
         told = decoded(data, _Document, "image")
         listed = [*told.manifests, *told.layers, *([told.config] if told.config else [])]
         if len(listed) > limits.IMAGE_PARTS:
-            raise OciError("the image has too many parts", code="image.document")
+            raise OciError(
+                f"the image has {len(listed)} parts, more than {limits.IMAGE_PARTS}",
+                hint="no engine makes such an image: look at who did",
+                code="image.document",
+            )
         yield found, data, [one for one in listed if one.media_type not in DOCUMENTS]
         for one in listed:
             if one.media_type in DOCUMENTS and one.digest not in self._seen:
                 if len(self._seen) > limits.REGISTRY_DOCUMENTS:
-                    raise OciError("the index lists too many images", code="image.document")
+                    raise OciError(
+                        f"the index lists more than {limits.REGISTRY_DOCUMENTS} images",
+                        hint="name the one that is meant by its digest",
+                        code="image.document",
+                    )
                 yield from self._documents(one, document(self._source, one))
 
     def _blob(self, blob: Descriptor, copied: Copied) -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 from cryoscope import limits
 from cryoscope.checkpoint.archive import ByteSource, FileSource
@@ -48,16 +48,18 @@ class LayoutFolder:
     def has(self, descriptor: Descriptor) -> bool:
         """Whether a blob of that digest and size is there."""
         try:
-            return os.path.getsize(self.at(descriptor.digest)) == descriptor.size
+            found = os.lstat(self.at(descriptor.digest))
         except OSError:
             return False
+        return stat.S_ISREG(found.st_mode) and found.st_size == descriptor.size
 
     @contextlib.contextmanager
     def upload(self) -> Iterator[Upload]:
         """A new blob."""
         self._ready()
         with writing(self.path):
-            handle, path = tempfile.mkstemp(prefix=PART, dir=os.path.join(self.path, BLOBS))
+            folder = self._own(os.path.join(self.path, BLOBS))
+            handle, path = tempfile.mkstemp(prefix=PART, dir=folder)
             part = _Part(self, handle, path)
             try:
                 yield part
@@ -88,21 +90,40 @@ class LayoutFolder:
     # --- ImageSource --------------------------------------------------------------------------
     def listing(self) -> Listing:
         """What index.json lists."""
-        return listing(_small(os.path.join(self.path, LIST)))
+        return listing(self._small(os.path.join(self.path, LIST)))
 
     def resolve(self, reference: str | None) -> tuple[Descriptor, bytes]:
         """The index or manifest of a name, a tag or a digest."""
         found = choose(self.listing().manifests, reference)
-        return found, checked(_small(self.at(found.digest)), found)
+        return found, checked(self._small(self.at(found.digest)), found)
 
     def blob(self, descriptor: Descriptor) -> ByteSource:
         """A blob; raises `OciError` `image.blob-missing`."""
+        path = self._own(self.at(descriptor.digest))
         try:
-            return FileSource(self.at(descriptor.digest))
+            return FileSource(path)
         except ArchiveError as error:
             raise OciError(
                 f"the blob {descriptor.digest} is not there: {error.message}", code="image.blob-missing"
             ) from None
+
+    def _own(self, path: str) -> str:
+        """A file of the layout; a stranger's layout may have links to files of the user."""
+        place = os.path.join(os.path.realpath(self.path), os.path.relpath(path, self.path))
+        if os.path.realpath(path) != place:
+            raise OciError(
+                f"{path} is a link, and a layout has none",
+                hint="look at who made it; skopeo copy makes a layout of it that has none",
+                code="image.layout-link",
+            )
+        return path
+
+    def _small(self, path: str) -> bytes:
+        try:
+            with FileSource(self._own(path)) as file:
+                return file.read_at(0, limits.REGISTRY_DOCUMENT + 1)
+        except ArchiveError as error:
+            raise OciError(f"{path} cannot be read: {error.message}", code="image.blob-missing") from None
 
     def _ready(self) -> None:
         """A new layout is made when the first blob is written: what is refused before leaves nothing."""
@@ -208,11 +229,3 @@ def writing(path: str) -> Iterator[None]:
             hint="name a place that you may write to, with room enough",
             code="image.output",
         ) from None
-
-
-def _small(path: str) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(limits.REGISTRY_DOCUMENT + 1)
-    except OSError as error:
-        raise OciError(f"{path} cannot be read: {error.strerror}", code="image.blob-missing") from None

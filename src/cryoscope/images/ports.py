@@ -6,7 +6,7 @@ OCI image-spec 1.1 (descriptor.md, manifest.md, image-index.md), distribution-sp
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -40,7 +40,7 @@ class Descriptor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
     media_type: str
     digest: str
-    size: int
+    size: Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
     annotations: dict[str, str] | None = None
     platform: Platform | None = None
     artifact_type: str | None = None

@@ -127,7 +127,11 @@ def listing(data: bytes) -> Listing:
     """An index; raises `OciError` `image.document`."""
     found = decoded(data, Listing, "index")
     if len(found.manifests) > limits.IMAGE_PARTS:
-        raise OciError("the index lists too many images", code="image.document")
+        raise OciError(
+            f"the index lists {len(found.manifests)} images, more than {limits.IMAGE_PARTS}",
+            hint="name the one that is meant by its digest",
+            code="image.document",
+        )
     return found
 
 

@@ -6,6 +6,7 @@ registry and what a part of the repository by its `splitDockerDomain` (normalize
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 import msgspec
@@ -81,7 +82,7 @@ def parse(text: str, *, tag: str | None = LATEST) -> Reference:
     repository, colon, named = repository.partition(":")
     if colon and not _TAG.fullmatch(named):
         raise _bad(text, "its tag is none: letters, digits, `_`, `.` and `-`, at most 128 of them")
-    if not _HOST.fullmatch(registry) or not _port(registry):
+    if not _HOST.fullmatch(registry) or not _port(registry) or not _address(registry):
         raise _bad(text, "its registry is no name or address with or without a port")
     if not _REPOSITORY.fullmatch(repository) or len(registry) + len(repository) >= LONGEST:
         raise _bad(text, _why(repository))
@@ -106,6 +107,15 @@ def _split(text: str) -> tuple[str, str]:
 def _port(registry: str) -> bool:
     number = registry.rpartition("]")[2].rpartition(":")[2] if ":" in registry.rpartition("]")[2] else "1"
     return 0 < int(number) < 65536
+
+
+def _address(registry: str) -> bool:
+    """Whether what is in brackets is an address."""
+    inside, bracket, _ = registry.lstrip("[").partition("]")
+    try:
+        return not bracket or bool(ipaddress.IPv6Address(inside))
+    except ValueError:
+        return False
 
 
 def _why(repository: str) -> str:

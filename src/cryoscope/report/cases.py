@@ -71,7 +71,7 @@ def pieces(part: Any, width: int | None) -> list[str]:
         "CAPTURED",
         "NAME",
         right=("SIZE",),
-        spare=("CAPTURED", "ENGINE", "POD"),
+        spare=("CAPTURED", "ENGINE", "POD", "ADDED"),
     )
     for each in part.pieces:
         pod = f"{each.namespace}/{each.pod}" if each.pod else None
@@ -85,7 +85,7 @@ def pieces(part: Any, width: int | None) -> list[str]:
 
 def piece(part: Any, width: int | None) -> list[str]:
     """One piece: what it is, who signed that, who used it."""
-    return [*fit(_piece(part), None), *_entries(part.entries).lines(width)]
+    return [*fit(_piece(part), None), *_entries(part.entries, of_one=True).lines(width)]
 
 
 def _piece(part: Any) -> Iterator[str]:
@@ -125,18 +125,23 @@ def log(part: Any, width: int | None) -> list[str]:
     return _entries(part.entries).lines(width)
 
 
-def _entries(entries: Iterable[Any]) -> Table:
-    table = Table("N", "TIME", "ACTION", "OPERATOR", "HOST", "PIECE", "REASON", right=("N",), spare=("HOST",))
+def _entries(entries: Iterable[Any], *, of_one: bool = False) -> Table:
+    """Entries one a line; the piece is named unless all are `of_one`."""
+    spare = ("HOST", "PIECE")
+    table = Table("N", "TIME", "ACTION", "OPERATOR", "HOST", "PIECE", "REASON", right=("N",), spare=spare)
     for each in entries:
-        who = each.operator, each.host, short_id(each.piece)
-        table.add(each.number, moment(each.time), each.action, *who, each.reason or _why(each))
+        who = each.operator, each.host, None if of_one else short_id(each.piece)
+        said = "; ".join(filter(None, (each.reason, _why(each))))
+        table.add(each.number, moment(each.time), each.action, *who, said)
     return table
 
 
 def _why(entry: Any) -> str:
-    """What stands in place of a reason that nobody gave."""
+    """What the entry itself says, beside the reason that somebody gave."""
     if entry.action == "verify":
         return plural(entry.details.get("problems", 0), "problem")
+    if entry.action == "refused":
+        return f"no role for {entry.details.get('action', '')}"
     return str(entry.details.get("why", ""))
 
 
@@ -176,9 +181,11 @@ def exported(part: Any, width: int | None) -> list[str]:
 
 def pruned(part: Any, width: int | None) -> list[str]:
     """What went or would go, one a line, and how much that is."""
-    table = Table("WHAT", "SINCE", "SIZE", "WHY", "LEFT", "NAME", right=("SIZE",), spare=("NAME",))
+    spare = ("NAME", "SINCE")
+    table = Table("WHAT", "SINCE", "SIZE", "WHY", "LEFT", "NAME", right=("SIZE",), spare=spare)
     for each in part.gone:
-        table.add(each.address, moment(each.time), size(each.size), each.why, each.left, each.name)
+        name = None if each.address.endswith(each.name) else each.name
+        table.add(each.address, moment(each.time), size(each.size), each.why, each.left, name)
     count = sum(each.left is None for each in part.gone)
     would = "would go (--apply does it)" if part.dry_run else "went"
     said = f"{count} {would}, {size(part.freed)}; {part.kept} stay"

@@ -29,8 +29,8 @@ FOLDER = "captures"
 
 def prepared(taking: Taking) -> Taking:
     """How to capture, with where to; raises `Refused` and `NoSuchCase` before anything is captured."""
-    permit("capture")
     if taking.case is None:
+        permit("capture")
         return taking
     if taking.options.fetch == "none":
         raise UsageError(

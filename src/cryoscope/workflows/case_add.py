@@ -22,14 +22,17 @@ from cryoscope.evidence.records import Piece
 from cryoscope.settings import settings
 from cryoscope.text import readable
 from cryoscope.workflows.cases import address_of
-from cryoscope.workflows.documents import Part
+from cryoscope.workflows.documents import Part, shown
 from cryoscope.workflows.examine import Answer, Failure, answer
-from cryoscope.workflows.open import STANDARD_INPUT, open_at, source_at, unreadable
+from cryoscope.workflows.open import CASE, STANDARD_INPUT, open_at, source_at, unreadable
 from cryoscope.workflows.store import store_for
 
 if TYPE_CHECKING:
     from cryoscope.evidence.store import Store
     from cryoscope.workflows.open import Progress
+
+UNREADABLE = ArchiveError.default_code
+"""The code of what is no archive, which --as-is does not take either."""
 
 
 class AddedPart(Part, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,7 +81,7 @@ def _added(store: Store, case: str, target: str, adding: Adding) -> AddedPart:
 def part_of(target: str, case: str, added: Added, facts: Facts) -> AddedPart:
     """What became of one archive."""
     return AddedPart(
-        archive=readable(target),
+        archive=shown(target),
         address=address_of(case, added.piece),
         piece=added.piece,
         new=added.new,
@@ -118,7 +121,13 @@ def keep_in(
 
 
 def bytes_at(target: str) -> ByteSource:
-    """A target's bytes, of a folder as a tar; raises `UsageError` for a pipe."""
+    """A target's bytes, of a folder as a tar; raises `UsageError` for a pipe, and for evidence."""
+    if target.startswith(CASE):
+        raise UsageError(
+            "is evidence already",
+            hint="`cryoscope case export --plain` gives its bytes as a file, to be added elsewhere",
+            code="case.evidence",
+        )
     if target == STANDARD_INPUT:
         raise UsageError(
             "evidence is read more than once, and a pipe cannot be",
@@ -137,9 +146,9 @@ def bytes_at(target: str) -> ByteSource:
 
 def facts_of(target: str, *, as_is: bool = False) -> Facts:
     """What an archive says of itself; raises `ArchiveError` for what is no checkpoint."""
-    name = readable(os.path.basename(os.path.normpath(target)) or target)
+    name = os.path.basename(os.path.normpath(shown(target))) or shown(target)
     versions = {"cryoscope": __version__}
-    if target == STANDARD_INPUT:
+    if target == STANDARD_INPUT or target.startswith(CASE):
         bytes_at(target)
     try:
         with open_at(target) as archive:
@@ -165,7 +174,7 @@ def facts_of(target: str, *, as_is: bool = False) -> Facts:
 
 def _no_checkpoint(error: ArchiveError) -> ArchiveError:
     """The error with the way around it."""
-    if error.code.startswith("open."):
+    if error.code.startswith("open.") or error.code == UNREADABLE:
         return error
-    hint = "; ".join(filter(None, (error.hint, "--as-is keeps it whatever it is")))
+    hint = "; ".join(filter(None, (error.hint, "--as-is keeps it all the same")))
     return type(error)(error.message, hint=hint, code=error.code)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from cryoscope import __version__
+from cryoscope.errors import UsageError
 from cryoscope.text import readable
 from cryoscope.workflows.cases import address_of
 from cryoscope.workflows.documents import Part
@@ -40,12 +42,24 @@ class Exporting(msgspec.Struct, kw_only=True):
     progress: Callable[[str], Progress | None] = lambda _target: None
 
 
+def _possible(exporting: Exporting) -> None:
+    """What is wrong with the question is said before the log has it that evidence went out."""
+    from cryoscope.evidence.forms import check_recipients
+
+    check_recipients(exporting.recipients)
+    if os.path.lexists(exporting.folder):
+        raise UsageError(
+            f"{readable(exporting.folder)} is there already", hint="name a new folder", code="bundle.exists"
+        )
+
+
 def export(case: str, exporting: Exporting) -> Answer:
     """Write the bundle of a case; its custody log says so before, and is in the bundle."""
     from cryoscope.evidence import bundle
 
     with store_for("export", case, reason=exporting.reason, identities=exporting.identities) as store:
         chosen = [store.piece(case, reference).sha256 for reference in exporting.pieces] or None
+        _possible(exporting)
         details = {"plain": exporting.plain, "recipients": [*exporting.recipients], "pieces": chosen or "all"}
         store.write(case, "export", reason=exporting.reason, details=details)
         found = bundle.export(

@@ -26,7 +26,7 @@ def address(target: str) -> tuple[str, str]:
     if not case or not reference:
         raise UsageError(
             f"{readable(target)} names no piece of evidence",
-            hint="case://CASE/PIECE: a name or the first digits of a SHA-256; `case show CASE` lists them",
+            hint="case://CASE/PIECE: a name or 4 digits of a SHA-256 or more; `case show CASE` lists them",
             code="case.address",
         )
     return case, reference

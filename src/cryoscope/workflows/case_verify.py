@@ -5,20 +5,23 @@ A bundle is verified as it lies, without a store.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from cryoscope import limits
 from cryoscope.errors import CryoscopeError, UsageError
+from cryoscope.evidence.ports import EvidenceError
 from cryoscope.evidence.records import Head, Problem
 from cryoscope.settings import settings
 from cryoscope.text import readable
 from cryoscope.workflows.cases import address_of
 from cryoscope.workflows.documents import Part
 from cryoscope.workflows.examine import FAILED, Answer, Failure, answer
-from cryoscope.workflows.store import own_key_if_any, store_for, trust_of
+from cryoscope.workflows.store import identity_files, own_key_if_any, store_for, trust_of
 
 if TYPE_CHECKING:
     from cryoscope.evidence.custody import Witness
@@ -60,31 +63,39 @@ class Verifying(msgspec.Struct, kw_only=True):
 
 def verify(names: Sequence[str], verifying: Verifying) -> Answer:
     """The cases named, all without a name; exit code 1 where anything is wrong."""
-    expect = witness_of(verifying.expect)
+    witnesses = witnesses_of(verifying.expect)
     parts: list[Part] = []
     failures: list[Failure] = []
     with store_for(
-        "verify", reason=verifying.reason, identities=verifying.identities, trusted=verifying.trusted
+        "verify", *names, reason=verifying.reason, identities=verifying.identities, trusted=verifying.trusted
     ) as store:
-        names = names or ([expect.case] if expect else [case.name for case in store.cases()])
-        _one_case(names, expect, verifying)
+        names = names or [*witnesses] or _all(store)
+        if len(names) > 1 and verifying.piece is not None:
+            raise UsageError("a piece is of one case", hint="name one case", code="verify.case")
         for name in names:
             try:
-                parts.append(_verified(store, name, expect, verifying))
+                part = _verified(store, name, expected(witnesses, name), verifying)
+                parts.append(part)
+                _written(store, name, part, verifying.reason)
             except CryoscopeError as error:
                 failures.append((address_of(readable(name)), error))
     return _answer(parts, failures)
 
 
-def _one_case(names: Sequence[str], expect: Witness | None, verifying: Verifying) -> None:
-    if len(names) > 1 and (expect is not None or verifying.piece is not None):
-        raise UsageError("a witness and a piece are of one case", hint="name one case", code="verify.case")
+def _all(store: Store) -> list[str]:
+    """Every case that anything of the store tells of: one may have been taken out of the catalogue."""
+    from cryoscope.evidence.pieces import FOLDER
+
+    blobs = {key.split("/")[1] for key, _ in store.blobs.keys(FOLDER)}
+    return sorted({case.name for case in store.cases()} | {*store.catalogue.told()} | blobs)
 
 
 def _verified(store: Store, name: str, expect: Witness | None, verifying: Verifying) -> VerifiedPart:
     from cryoscope.evidence.verify import verify_case
 
-    head = store.head(name)
+    head = None
+    with contextlib.suppress(EvidenceError):  # what is wrong with the log is told below
+        head = store.head(name)
     found = verify_case(
         name,
         store.catalogue,
@@ -96,10 +107,15 @@ def _verified(store: Store, name: str, expect: Witness | None, verifying: Verify
         piece=store.piece(name, verifying.piece).sha256 if verifying.piece else None,
         progress=verifying.progress(name),
     )
-    codes = [problem.code for problem in found.problems]
-    details = {"problems": len(codes), "codes": sorted({*codes})[:SHOWN], "head": head.number}
-    store.write(name, "verify", reason=verifying.reason, details=details)
     return _part(address_of(name), found, head)
+
+
+def _written(store: Store, name: str, part: VerifiedPart, reason: str) -> None:
+    """Into the log of the case, as far as it still takes entries."""
+    codes = [problem.code for problem in part.problems]
+    head = part.head.number if part.head else 0
+    details = {"problems": len(codes), "codes": sorted({*codes})[:SHOWN], "head": head}
+    store.write(name, "verify", reason=reason, details=details)
 
 
 def _part(archive: str, found: Verified, head: Head | None = None) -> VerifiedPart:
@@ -119,9 +135,20 @@ def _part(archive: str, found: Verified, head: Head | None = None) -> VerifiedPa
 def verify_exported(folder: str, verifying: Verifying) -> Answer:
     """A bundle that `case export` wrote."""
     from cryoscope.evidence.bundle import verify_bundle
+    from cryoscope.evidence.bundle.folder import Bundle
+    from cryoscope.evidence.forms import load_identities
 
-    trust = trust_of(settings(), verifying.trusted, own_key_if_any(settings()))
-    return _answer([_part(readable(folder), verify_bundle(folder, trust))], [])
+    if verifying.piece is not None:
+        raise UsageError("a bundle is verified whole", hint="leave --piece out", code="verify.case")
+    chosen = settings()
+    found = verify_bundle(
+        folder,
+        trust_of(chosen, verifying.trusted, own_key_if_any(chosen)),
+        identities=load_identities(identity_files(chosen, verifying.identities)),
+        expect=expected(witnesses_of(verifying.expect), Bundle(folder).index.case.name),
+        progress=verifying.progress(folder),
+    )
+    return _answer([_part(readable(folder), found)], [])
 
 
 def _answer(parts: list[Part], failures: list[Failure]) -> Answer:
@@ -131,16 +158,38 @@ def _answer(parts: list[Part], failures: list[Failure]) -> Answer:
     return msgspec.structs.replace(found, exit_code=FAILED)
 
 
-def witness_of(text: str | None) -> Witness | None:
-    """The witness of a line, or of the file that holds it."""
+def expected(witnesses: dict[str, Witness], case: str) -> Witness | None:
+    """The witness to hold a case against; raises `UsageError` `custody.witness` if only others have one."""
+    if len(witnesses) <= 1:  # one of another case is told as what it is
+        return next(iter(witnesses.values()), None)
+    if case not in witnesses:
+        raise UsageError(
+            f"there is no witness of case {readable(case)}",
+            hint="`case head CASE` prints one; name the cases that have one",
+            code="custody.witness",
+        )
+    return witnesses[case]
+
+
+def witnesses_of(text: str | None) -> dict[str, Witness]:
+    """The furthest witness of each case, of a line or of a file to which lines were added over time."""
     from cryoscope.evidence.custody import read_witness
 
     if text is None:
-        return None
+        return {}
+    found: dict[str, Witness] = {}
+    for each in map(read_witness, [*filter(str.strip, _text(text).splitlines())] or [""]):
+        if each.case not in found or found[each.case].number < each.number:
+            found[each.case] = each
+    return found
+
+
+def _text(text: str) -> str:
+    """The words themselves, or those in the file of that name."""
     if os.path.isfile(text):
         try:
             with open(text, encoding="utf-8", errors="replace") as file:
-                text = file.read(10_000)
+                return file.read(limits.JSON_DOCUMENT)
         except OSError as error:
             raise UsageError(f"{text}: {error.strerror}", code="custody.witness") from None
-    return read_witness(text)
+    return text

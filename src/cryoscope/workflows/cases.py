@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from cryoscope import limits
+from cryoscope.errors import UsageError
 from cryoscope.evidence.ports import Filter, NoSuchCase
 from cryoscope.evidence.records import Case, Entry, Head, Manifest, Piece
 from cryoscope.text import readable
@@ -123,7 +124,9 @@ def show_piece(name: str, reference: str) -> Answer:
 
 
 def note(name: str, text: str, reference: str | None = None) -> Answer:
-    """A note in the log of a case."""
+    """A note in the log of a case; raises `UsageError` `case.note` for one that says nothing."""
+    if not text.strip():
+        raise UsageError("the note is empty", hint="say what is to stand in the log", code="case.note")
     return _written(name, "note", text, lambda store: store.note(name, text, reference=reference))
 
 

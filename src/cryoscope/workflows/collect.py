@@ -63,8 +63,8 @@ def collect(where: str, path: str, reach: Reach, collecting: Collecting) -> Answ
     """Bring the archive `path` of a node, or of a pod's node, here; what keeps it is in the failures."""
     permit("capture")
     location = path if "/" in path else f"{FOLDER}/{path}"
+    _named(location)
     try:
-        names.split(location)
         node = _node(where, reach)
         part = _collected(node, location, reach, collecting)
     except UsageError:
@@ -72,6 +72,14 @@ def collect(where: str, path: str, reach: Reach, collecting: Collecting) -> Answ
     except CryoscopeError as error:
         return answer("collect", [], [], [(readable(location), error)])
     return answer("collect", [part], [], [])
+
+
+def _named(location: str) -> None:
+    """Raises `UsageError` (`collect.name`) for what no kubelet names so: nothing was captured there."""
+    try:
+        names.split(location)
+    except CollectError as error:
+        raise UsageError(error.message, hint=error.hint, code=error.code) from None
 
 
 def _node(where: str, reach: Reach) -> str:

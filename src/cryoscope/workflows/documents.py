@@ -16,11 +16,22 @@ import msgspec
 from cryoscope.errors import Damaged
 from cryoscope.text import escape_json, readable
 
+ADDRESSES = ("https://", "http://")
+
+
+def shown(target: str) -> str:
+    """What the user named, for people: an address without its query, which may sign it."""
+    return readable(target.partition("?")[0] if target.startswith(ADDRESSES) else target)
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a document says of one archive; `archive` is the name the user gave."""
 
     archive: str
+
+    def __post_init__(self) -> None:
+        if "?" in self.archive:
+            msgspec.structs.force_setattr(self, "archive", shown(self.archive))
 
     def rows(self) -> list[Any]:
         """The records that JSON Lines shows one a line."""
@@ -64,7 +75,7 @@ def damage(archive: str, found: list[Damaged]) -> list[DamagedIn]:
     """The damage of one archive for a document."""
     return [
         DamagedIn(
-            archive=readable(archive),
+            archive=shown(archive),
             part=readable(d.part),
             problem=readable(d.problem),
             code=d.code,

@@ -108,6 +108,8 @@ def _cut(path: str) -> Iterator[None]:
             f"{error.strerror}: {path}", hint="make room and pull again", code="image.disk-full"
         ) from None
     except CryoscopeError as error:
+        if error.code == "registry.digest":
+            os.unlink(path)
         if error.code not in GOES_ON:
             raise
         raise Incomplete(

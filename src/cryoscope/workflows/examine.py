@@ -16,7 +16,7 @@ from cryoscope.checkpoint.archive import IndexCache
 from cryoscope.errors import CryoscopeError, Damaged
 from cryoscope.text import readable
 from cryoscope.workflows.access import Access
-from cryoscope.workflows.documents import DamagedIn, Document, Part, damage, document
+from cryoscope.workflows.documents import DamagedIn, Document, Part, damage, document, shown
 from cryoscope.workflows.open import Progress, open_checkpoint
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def each_until_stopped(
 
 def answer(noun: str, parts: list[Part], damaged: list[DamagedIn], failures: list[Failure]) -> Answer:
     """The answer from what could be read, what of it was damaged, and what gave only an error."""
+    failures = [(shown(target), error) for target, error in failures]
     damaged = damaged + [failure(target, error) for target, error in failures]
     return Answer(document(noun, parts, damaged), exit_code(failures, damaged), failures)
 
@@ -125,7 +126,7 @@ def answer(noun: str, parts: list[Part], damaged: list[DamagedIn], failures: lis
 def failure(target: str, error: CryoscopeError) -> DamagedIn:
     """The record of an archive that could not be opened at all."""
     return DamagedIn(
-        archive=readable(target),
+        archive=shown(target),
         part="archive",
         problem=readable(error.message),
         code=error.code,

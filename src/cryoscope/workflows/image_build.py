@@ -16,7 +16,7 @@ import msgspec
 from cryoscope.checkpoint.archive import Archive
 from cryoscope.checkpoint.checkpoint import Checkpoint
 from cryoscope.checkpoint.complete import missing_from
-from cryoscope.errors import Refused, UsageError
+from cryoscope.errors import ArchiveError, Refused, UsageError
 from cryoscope.images.annotations import CREATED, OWN, annotations_of, architecture
 from cryoscope.images.build import Image
 from cryoscope.images.build import build as build_image
@@ -106,9 +106,20 @@ def build(
             return _described(checkpoint, target, layer, digest, reference, how, change)
 
 
+@contextlib.contextmanager
+def about(archive: str) -> Iterator[None]:
+    """Puts the name of an archive before what is wrong with it, unless it stands there."""
+    try:
+        yield
+    except ArchiveError as error:
+        if archive not in error.message:
+            error.message = f"{readable(archive)}: {error.message}"
+        raise
+
+
 def image(archive: str, reference: str, *, output: str, how: Building) -> Answer:
     """`image build ARCHIVE REF -o PLACE`: the answer."""
-    with target_at(output) as target:
+    with about(archive), target_at(output) as target:
         built = build(archive, target, reference=reference, how=how)
     return answer("image-build", [part(archive, reference, built, output)], [], [])
 
@@ -119,7 +130,7 @@ def pushed(archive: str, reference: str, *, how: Building) -> Answer:
     from cryoscope.workflows.remote import registry_at
 
     named = parse(reference)
-    with registry_at(named) as registry:
+    with about(archive), registry_at(named) as registry:
         built = build(archive, registry, reference=named.tag, how=how)
     return answer("image-build", [part(archive, reference, built)], [], [])
 

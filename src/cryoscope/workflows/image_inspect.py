@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from cryoscope import limits
+from cryoscope.errors import UsageError
 from cryoscope.images.annotations import CRIO, CRIU, OWN, PODMAN
 from cryoscope.images.ports import Descriptor, ImageSource
 from cryoscope.images.reading import Told, name_of, told
@@ -27,6 +28,10 @@ CHECKPOINTS = {
     "Podman": PODMAN + "runtime.name",
 }
 """The annotation by which each engine knows the image of a checkpoint."""
+
+
+PATHS = ("/", "./", "../")
+"""How no name of an image begins."""
 
 
 class LayerLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +99,8 @@ def listing(place: str) -> Answer:
 @contextlib.contextmanager
 def image_at(place: str) -> Iterator[ImageSource]:
     """A layout of this machine, else a repository of a registry."""
+    if place.startswith(PATHS) and not os.path.lexists(place):
+        raise UsageError(f"{readable(place)} does not exist", hint="check the path", code="open.missing")
     if os.path.lexists(place):
         with source_of(place) as layout:
             yield layout

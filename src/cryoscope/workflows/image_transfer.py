@@ -14,15 +14,15 @@ from cryoscope.checkpoint.archive.codec import sniff
 from cryoscope.errors import UsageError
 from cryoscope.images.copying import Copied, Copier
 from cryoscope.images.ports import Descriptor, ImageSource, OciError
-from cryoscope.images.reading import told
+from cryoscope.images.reading import blob_path, told
 from cryoscope.images.reference import Reference, parse
 from cryoscope.images.registry import Registry
 from cryoscope.text import readable
 from cryoscope.workflows.documents import Part
 from cryoscope.workflows.download import download
 from cryoscope.workflows.examine import Answer, answer
-from cryoscope.workflows.image_build import build, source_of, target_at
-from cryoscope.workflows.open import Progress, source_at, unreadable
+from cryoscope.workflows.image_build import about, build, source_of, target_at
+from cryoscope.workflows.open import STANDARD_INPUT, Progress, source_at, unreadable
 from cryoscope.workflows.remote import OCI, registry_at
 
 
@@ -47,7 +47,9 @@ class TransferPart(Part, frozen=True, kw_only=True, omit_defaults=True):
 def push(source: str, image: str, *, name: str | None = None, progress: Progress | None = None) -> Answer:
     """Push a layout, an archive or another registry's image as `image`; `name` is which one of a layout."""
     reference = parse(image)
-    with registry_at(reference) as registry:
+    with about(source):
+        _there(source)
+    with about(source), registry_at(reference) as registry:
         part = _pushed(source, reference, registry, name, progress)
     return answer("image-transfer", [part], [], [])
 
@@ -68,6 +70,7 @@ def pull_archive(image: str, output: str, *, progress: Progress | None = None) -
     with registry_at(reference) as registry:
         found = told(registry, None)
         layer = only_layer(found.layers)
+        blob_path(layer.digest)  # raises for what is no digest: it names a file
         sent = download(lambda start: registry.stream(layer, start), layer, output, progress)
     part = TransferPart(
         archive=readable(image),
@@ -79,6 +82,12 @@ def pull_archive(image: str, output: str, *, progress: Progress | None = None) -
         output=readable(output),
     )
     return answer("image-transfer", [part], [], [])
+
+
+def _there(source: str) -> None:
+    """Raises `ArchiveError` `open.missing` for a file that is not there, before a registry is asked."""
+    if "://" not in source and source != STANDARD_INPUT and not os.path.lexists(source):
+        raise unreadable(source, FileNotFoundError())
 
 
 def only_layer(layers: list[Descriptor]) -> Descriptor:

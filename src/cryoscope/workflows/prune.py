@@ -99,6 +99,7 @@ def prune(
     pieces = store.pieces(Filter(case=case, state=KEPT))
     doomed = plan(pieces, rules, store.clock(), held={each.name for each in cases if each.hold})
     failures: list[Failure] = []
+    doomed = doomed if dry_run else _vouched(store, doomed, failures)
     gone = [
         each
         for doom in doomed
@@ -106,6 +107,20 @@ def prune(
     ]
     part = part_of(f"case://{case}" if case else STORE, gone, len(pieces), dry_run=dry_run, notes=notes)
     return answer("prune", [part], [], failures)
+
+
+def _vouched(store: Store, doomed: list[Doomed], failures: list[Failure]) -> list[Doomed]:
+    """Those of cases whose rows are what their logs say: nobody may have taken a hold out of a row."""
+    from cryoscope.evidence.vouched import vouched
+
+    refused = set()
+    for case in sorted({doom.piece.case for doom in doomed}):
+        try:
+            vouched(case, store.catalogue, store.trust)
+        except CryoscopeError as error:
+            failures.append((f"case://{readable(case)}", error))
+            refused.add(case)
+    return [doom for doom in doomed if doom.piece.case not in refused]
 
 
 def _swept(store: Store) -> list[str]:

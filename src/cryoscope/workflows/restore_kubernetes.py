@@ -9,6 +9,7 @@ there already, and what the archive claims cannot be cleaned any more, only refu
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -227,7 +228,8 @@ def _of_mounts(checkpoint: Checkpoint, mounts: Sequence[PodMount]) -> Iterator[C
         if not mount.given:
             kind, path = "file" if mount.kind == FILE else "folder", escape(mount.path)[:200]
             what = f"an empty {kind} stands in for {path}"
-            yield Concern(code="k8s.stand-in", weight=NOTE, what=what, cure=f"--mount {path}=pvc/NAME")
+            cure = f"--mount {shlex.quote(path + '=pvc/NAME')}"  # a stranger's path, and people copy it
+            yield Concern(code="k8s.stand-in", weight=NOTE, what=what, cure=cure)
 
 
 def _of_image(image: str, wish: InCluster) -> Iterator[Concern]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cryoscope.evidence.store import Store
 
 CATALOGUE, SIGNING, TRUSTED = "catalogue.sqlite", "signing.pem", "trusted"
+NO_IDENTITY = "evidence.no-identity"
 IDENTITIES = "CRYOSCOPE_IDENTITIES"
 """Files with keys to read encrypted evidence, beside those of the settings; with colons between."""
 
@@ -26,15 +27,14 @@ IDENTITIES = "CRYOSCOPE_IDENTITIES"
 @contextlib.contextmanager
 def store_for(
     action: str,
-    case: str | None = None,
-    *,
+    *cases: str | None,
     reason: str = "",
     identities: Sequence[str] = (),
     trusted: Sequence[str] = (),
 ) -> Iterator[Store]:
-    """The store, if a role allows the action; a refusal is written into the case's log.
+    """The store, if a role allows the action; a refusal is written into the log of each of the cases.
 
-    Raises `Refused` `role.refused`.
+    Raises `Refused` `role.refused`, `NoIdentity` with the way to name one.
     """
     chosen = settings()
     who = operator(chosen)
@@ -42,11 +42,23 @@ def store_for(
         try:
             allow(action, chosen, who)
         except Refused:
-            if case is not None:
+            for case in filter(None, cases):
                 with contextlib.suppress(CryoscopeError):
                     store.write(case, "refused", reason=reason, details={"action": action})
             raise
-        yield store
+        with _told_how_to_name_keys():
+            yield store
+
+
+@contextlib.contextmanager
+def _told_how_to_name_keys() -> Iterator[None]:
+    """An error about a key that is missing says how one is given."""
+    try:
+        yield
+    except CryoscopeError as error:
+        if error.code == NO_IDENTITY:
+            error.hint = f"name a recipient's key file in ${IDENTITIES} or in the settings (identities)"
+        raise
 
 
 @contextlib.contextmanager
@@ -104,10 +116,22 @@ def _blobs(chosen: Settings, home: str) -> Blobs:
     return open_blobs(place.blobs, home=home, endpoint=place.endpoint, region=place.region)
 
 
+def blobs_folder(chosen: Settings) -> str:
+    """The folder of blobs that lies elsewhere than in the store's home; "" where there is none."""
+    place = chosen.store.blobs.removeprefix("file://")
+    return "" if "://" in place else place
+
+
 def make_home(home: str) -> None:
     """The folder of the store, private."""
     from cryoscope.evidence.blobs.folder import make_folders
 
+    if os.path.isdir(home) and not os.access(home, os.W_OK):
+        raise CryoscopeError(
+            f"the store at {home} cannot be written to, and every access is written down",
+            hint="copy it to where you may write, and set CRYOSCOPE_HOME to the copy",
+            code="store.read-only",
+        )
     try:
         make_folders(os.path.abspath(home))
     except OSError as error:
@@ -126,8 +150,10 @@ def identity_files(chosen: Settings, more: Sequence[str] = ()) -> list[str]:
 
 def own_key(chosen: Settings) -> KeySigner:
     """The key that signs, made on first use."""
-    from cryoscope.evidence.keys import signer
+    from cryoscope.evidence.keys import outside, signer
 
+    if blobs := blobs_folder(chosen):
+        outside(key_path(chosen), blobs)
     return signer(key_path(chosen), store=store_home(chosen))
 
 
@@ -143,10 +169,13 @@ def key_path(chosen: Settings) -> str:
 
 def trust_of(chosen: Settings, more: Sequence[str], own: KeySigner | None) -> KeyTrust:
     """The public keys whose word counts: one's own, the settings', those that `case keys --trust` took."""
-    from cryoscope.evidence.keys import trust
+    from cryoscope.evidence.keys import outside, trust
 
-    paths = [os.path.expanduser(path) for path in (*chosen.keys.trusted, *more)]
-    return trust([*paths, *taken_keys()], own=own)
+    kept = [*(os.path.expanduser(path) for path in chosen.keys.trusted), *taken_keys()]
+    for path in kept:
+        for folder in filter(None, (store_home(chosen), blobs_folder(chosen))):
+            outside(path, folder)
+    return trust([*kept, *(os.path.expanduser(path) for path in more)], own=own)
 
 
 def trusted_folder() -> str:

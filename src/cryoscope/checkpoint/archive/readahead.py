@@ -54,7 +54,7 @@ class ReadAhead:
         self._block = block
         self._room = max(4, memory // block)
         self._most = max(1, limits.REMOTE_REQUEST // block)
-        self._ahead = max(1, limits.REMOTE_AHEAD // block)
+        self._ahead = max(1, min(limits.REMOTE_AHEAD, memory // 2) // block)
         self._workers = workers
         self._pool: ThreadPoolExecutor | None = None
         self._blocks: OrderedDict[int, bytes] = OrderedDict()

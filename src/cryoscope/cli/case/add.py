@@ -13,7 +13,7 @@ from cryoscope.cli import options, output
 @click.option(
     "--frames/--no-frames", default=None, help="Compress in frames (zstd), or keep a plain tar as it is."
 )
-@click.option("--as-is", is_flag=True, help="Also keep what is no checkpoint.")
+@click.option("--as-is", is_flag=True, help="Also keep archives that are no checkpoints.")
 @options.reason
 @options.formats("text")
 def command(

@@ -29,7 +29,7 @@ from cryoscope.cli import options, output
 def command(name: str, piece: str | None, form: str, **given: Any) -> None:
     """The pieces of a case, newest first; of one PIECE its manifest, who signed it, and who used it.
 
-    PIECE is a name, or the first digits of a SHA-256.
+    PIECE is a name, or the first digits (4 or more) of a SHA-256.
     """
     from cryoscope.report import cases as report
     from cryoscope.workflows.cases import show_case, show_piece

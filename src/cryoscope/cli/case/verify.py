@@ -20,7 +20,7 @@ from cryoscope.errors import UsageError
     "--expect-head",
     "expect",
     metavar="WITNESS",
-    help="What `case head` printed once, or the file that holds it.",
+    help="What `case head` printed once, or the file to which it was added.",
 )
 @click.option(
     "--trusted-key",

@@ -38,15 +38,16 @@ def verify_bundle(
     """
     bundle = Bundle(folder)
     found = Found(progress)
-    _files(bundle, found)
-    _signed(bundle, trust, found)
     log = bundle.log()
     problems = check(log, trust, expect=expect, now=now or times.now(), case=bundle.index.case.name)
     entries = [entry for one in log if (entry := read_entry(one.body)) is not None]
     said = replayed(entries, problems)
+    pieces = [*said[1].values()] if said else []
+    _files(bundle, found, {_file(piece, bundle) for piece in pieces})
+    _signed(bundle, trust, found)
     found.problems += [*problems, *_index(bundle, said)]
     checker = Checker(bundle, trust, identities, found, bundle.owner)
-    for piece in (said[1] if said else {}).values():
+    for piece in pieces:
         _piece(piece, bundle, checker, found)
     return found.verified(len(log))
 
@@ -62,6 +63,12 @@ def _piece(piece: Piece, bundle: Bundle, checker: Checker, found: Found) -> None
     checker.check(piece, _stored(piece, here))
 
 
+def _file(piece: Piece, bundle: Bundle) -> str | None:
+    """The file with the bytes of a piece, if it should be there."""
+    here = bundle.index.files.get(piece.sha256) if piece.state == KEPT else None
+    return layout.evidence(piece, here) if here is not None else None
+
+
 def _stored(piece: Piece, here: Stored) -> Stored:
     """How the bytes lie here; what the log says of them counts wherever it says something."""
     name = layout.evidence(piece, here)
@@ -72,14 +79,16 @@ def _stored(piece: Piece, here: Stored) -> Stored:
     return msgspec.structs.replace(here, key=name, index=None)
 
 
-def _files(bundle: Bundle, found: Found) -> None:
-    """Every file against SHA256SUMS, but the evidence, which is read with its manifest."""
+def _files(bundle: Bundle, found: Found, read: set[str | None]) -> None:
+    """Every file against SHA256SUMS, but those of pieces, which are read with their manifests."""
     sums = bundle.sums()
     for name in bundle.names():
-        if name not in sums and name not in (layout.SUMS, layout.SUMS + ".pae", layout.SUMS + ".sig"):
+        if name.startswith(layout.EVIDENCE + "/") and name not in read:
+            found.problems.append(_told("bundle.extra", name, "no piece of the log has its bytes there"))
+        elif name not in sums and name not in (layout.SUMS, layout.SUMS + ".pae", layout.SUMS + ".sig"):
             found.notes.append(_told("bundle.extra", name, "SHA256SUMS does not know it"))
     for name, digest in sums.items():
-        if name.startswith(layout.EVIDENCE + "/") and bundle.size(name) is not None:
+        if name in read and bundle.size(name) is not None:
             continue
         now = _digest(bundle, name, found)
         if now is None:
@@ -102,16 +111,21 @@ def _digest(bundle: Bundle, name: str, found: Found) -> str | None:
 def _signed(bundle: Bundle, trust: Trust, found: Found) -> None:
     """Whether a trusted key signed SHA256SUMS."""
     if bundle.size(layout.SUMS + ".sig") is None:
-        found.notes.append(_told("bundle.unsigned", layout.SUMS, "nobody signed the list of files"))
+        what = "nobody signed the list of files: what was taken away or replaced cannot be told"
+        found.problems.append(_told("bundle.unsigned", layout.SUMS, what))
         return
-    sums, signature = bundle.read(layout.SUMS), dsse.text(bundle.read(layout.SUMS + ".sig"))
-    if bundle.read(layout.SUMS + ".pae") != dsse.pae(layout.SUMS_MEDIA, sums):
+    sums, signature = _small(bundle, layout.SUMS), dsse.text(_small(bundle, layout.SUMS + ".sig"))
+    if _small(bundle, layout.SUMS + ".pae") != dsse.pae(layout.SUMS_MEDIA, sums):
         what = "it does not hold the list of files"
         found.problems.append(_told("bundle.altered", layout.SUMS + ".pae", what))
     verdicts = {trust.verify(key, signature, layout.SUMS_MEDIA, sums) for key in trust.key_ids}
     if None not in verdicts:
         what = "no trusted key signed it: the list of files was altered, or somebody else exported it"
         found.problems.append(_told("bundle.signature", layout.SUMS, what))
+
+
+def _small(bundle: Bundle, name: str) -> bytes:
+    return bundle.read(name) if bundle.size(name) is not None else b""
 
 
 def _index(bundle: Bundle, said: Rows | None) -> list[Problem]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from cryoscope.evidence import case_uco, custody, dsse, forms
 from cryoscope.evidence.bundle import layout
 from cryoscope.evidence.bundle.readme import readme
 from cryoscope.evidence.bundle.writing import Folder
+from cryoscope.evidence.catalogue.projection import no_case, replay
 from cryoscope.evidence.ports import Blobs, Catalogue, EvidenceError, Signer, Trust
 from cryoscope.evidence.records import AGE, KEPT, Case, Entry, Piece, Record, SignedEntry, Stored, canonical
 from cryoscope.evidence.statement import manifest_key
@@ -83,8 +83,10 @@ class _Exporter:
     def write(
         self, case: str, folder: str, chosen: Sequence[str] | None, *, by: str, now: str, version: str
     ) -> Exported:
-        found, rows = self._catalogue.snapshot(case)
-        log = [*islice(self._catalogue.entries(case), found.head)]
+        log = [*self._catalogue.entries(case)]
+        if not log:
+            raise no_case(case)
+        found, rows = replay([_entry(one) for one in log], [])  # not the rows, which may have been edited
         pieces = sorted(rows.values(), key=lambda piece: (piece.added, piece.sha256))
         wanted = [one for one in pieces if one.state == KEPT and (chosen is None or one.sha256 in chosen)]
         self._total = sum(one.size if self._anew(one) else one.stored.size for one in wanted)

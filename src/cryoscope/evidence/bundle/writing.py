@@ -12,6 +12,7 @@ from typing import Self
 
 from cryoscope.checkpoint.archive import ByteSource
 from cryoscope.errors import Incomplete, UsageError
+from cryoscope.evidence.bundle.layout import path_in
 from cryoscope.text import escape, readable
 
 PRIVATE, FOLDER = 0o600, 0o700
@@ -50,7 +51,7 @@ class Folder:
     @contextmanager
     def file(self, name: str) -> Iterator[Writer]:
         """A new file of the bundle, on the disk when this ends."""
-        path = os.path.join(self.path, *name.split("/"))
+        path = path_in(self.path, name)
         os.makedirs(os.path.dirname(path), FOLDER, exist_ok=True)
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, PRIVATE)
         writer = Writer(descriptor, self._progress)

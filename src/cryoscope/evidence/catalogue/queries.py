@@ -31,6 +31,11 @@ def cases() -> Select[Any]:
     return sa.select(*OF_CASE).order_by(CASES.c.name)
 
 
+def told() -> list[Select[Any]]:
+    """Names of cases, as the log and the pieces have them."""
+    return [sa.select(ENTRIES.c.case).distinct(), sa.select(PIECES.c.case).distinct()]
+
+
 def pieces(wanted: Filter) -> Select[Any]:
     """The pieces of a filter, newest first."""
     chosen = sa.select(*OF_PIECE).where(*_conditions(wanted))

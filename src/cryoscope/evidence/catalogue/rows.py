@@ -102,6 +102,13 @@ def signed(row: Sequence[Any]) -> SignedEntry:
     return _record(dict(zip(SignedEntry.__struct_fields__, row, strict=True)), SignedEntry)
 
 
+def number(value: object) -> int:
+    """The number of an entry's row; SQLite keeps in any column whatever somebody puts there."""
+    if not isinstance(value, int):
+        raise _damaged(value, TypeError("its number in the custody log is none"))
+    return value
+
+
 def _piece(values: dict[str, Any]) -> Piece:
     """One piece on its own, to say which is damaged."""
     try:

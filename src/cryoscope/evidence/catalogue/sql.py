@@ -36,8 +36,9 @@ class SqlCatalogue:
         Raises as `projection.apply` does, and `EvidenceError` `custody.chain` where `sign` gave something
         else than the next entry.
         """
-        with self._one_case(case), self._database.writing() as connection:
-            found = rows.cases(connection.execute(queries.case(case, lock=True)))
+        found: list[Case] = []
+        with self._alone(case, found), self._database.writing() as connection:
+            found += rows.cases(connection.execute(queries.case(case, lock=True)))
             head = _head(connection, case)
             signed = sign(head)
             entry = _next(signed, head)
@@ -46,11 +47,17 @@ class SqlCatalogue:
         return entry
 
     @contextmanager
-    def _one_case(self, case: str) -> Iterator[None]:
+    def _alone(self, case: str, found: list[Case]) -> Iterator[None]:
         """Two that make one case at once: the one that comes later learns of it from a key of the table."""
         try:
             yield
         except Conflict:
+            if found:  # it was locked: somebody has put a row where the next entry belongs
+                raise EvidenceError(
+                    f"the custody log of case {escape(case)} takes no entry: the next one's place is taken",
+                    hint="it was altered: `case verify` says what is wrong",
+                    code="custody.chain",
+                ) from None
             raise EvidenceError(f"there is a case {escape(case)} already", code="case.exists") from None
 
     def cases(self) -> list[Case]:
@@ -62,6 +69,11 @@ class SqlCatalogue:
         """One case; raises `NoSuchCase`."""
         with self._database.reading() as connection:
             return _case(connection, name)
+
+    def told(self) -> list[str]:
+        """Names of all cases that the log or a piece tells of, also where no row of theirs is left."""
+        with self._database.reading() as connection:
+            return sorted({str(row[0]) for query in queries.told() for row in connection.execute(query)})
 
     def pieces(self, wanted: Filter) -> list[Piece]:
         """Pieces, newest first."""
@@ -91,7 +103,7 @@ class SqlCatalogue:
             with self._database.reading() as connection:
                 found = connection.execute(queries.entries(case, after, PAGE)).all()
             for row in found:
-                after = int(row[0])
+                after = rows.number(row[0])
                 yield rows.signed(row[1:])
             if len(found) < PAGE:
                 return

@@ -6,6 +6,7 @@ reads waits for nobody.  Durable at commit: `synchronous=FULL` (sqlite.org/pragm
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sqlite3
@@ -63,6 +64,8 @@ def _create(path: str) -> None:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
+        if os.path.islink(path):
+            raise OSError(errno.EINVAL, "it is a link") from None
         return  # opening and closing it here would take away SQLite's locks of this process (fcntl(2))
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

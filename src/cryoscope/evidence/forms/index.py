@@ -5,6 +5,8 @@ It is what the opener's own cache holds, so that listing such evidence decompres
 
 from __future__ import annotations
 
+import hashlib
+
 from cryoscope.checkpoint.archive import IndexCache
 from cryoscope.evidence.records import Stored
 
@@ -17,7 +19,7 @@ def index_key(stored_sha256: str) -> str:
 class _Index:
     """A cache that knows one index, and asks another for the rest."""
 
-    def __init__(self, key: str, index: bytes, behind: IndexCache | None) -> None:
+    def __init__(self, key: str, index: bytes | None, behind: IndexCache | None) -> None:
         self._key = key
         self._index = index
         self._behind = behind
@@ -33,8 +35,9 @@ class _Index:
 
 
 def index_cache(stored: Stored, index: bytes, behind: IndexCache | None = None) -> IndexCache:
-    """The cache to open `original(stored, …)` with; an index that is not of it is not believed.
+    """The cache to open `original(stored, …)` with; an index that is not the sealed one is not believed.
 
     `behind` is asked about everything else, such as the layers in an image.
     """
-    return _Index(index_key(stored.sha256), index, behind)
+    sealed = hashlib.sha256(index).hexdigest() == stored.index_sha256
+    return _Index(index_key(stored.sha256), index if sealed else None, behind)

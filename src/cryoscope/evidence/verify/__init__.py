@@ -10,6 +10,7 @@ log.  What cannot be decrypted is held against the digest of its stored bytes.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from cryoscope.errors import CryoscopeError
 from cryoscope.evidence.custody import Witness
 from cryoscope.evidence.pieces import FOLDER, keys_of
-from cryoscope.evidence.ports import Blobs, Catalogue, Filter, NoSuchPiece, Trust
+from cryoscope.evidence.ports import Blobs, Catalogue, EvidenceError, Filter, NoSuchPiece, Trust
 from cryoscope.evidence.records import KEPT, Piece, Problem
 from cryoscope.evidence.verify.log import read_log
 from cryoscope.evidence.verify.piece import Checker
@@ -50,9 +51,13 @@ def verify_case(
     found.total = sum(_work(one) for one in chosen)
     checker = Checker(blobs, trust, identities, found, cache(lambda digest: _owner(catalogue, digest)))
     for one in chosen:
-        checker.check(one, one.stored)
+        try:
+            checker.check(one, one.stored)
+        except CryoscopeError as error:  # a row that was made up keeps nothing else from being told
+            found.problem("evidence.unreadable", one, error.message)
     if piece is None:
-        found.notes += _orphans(case, blobs, log.pieces)
+        with contextlib.suppress(EvidenceError):  # no case has such a name: the log is told to be another's
+            found.notes += _orphans(case, blobs, log.pieces)
     return found.verified(len(log.entries))
 
 

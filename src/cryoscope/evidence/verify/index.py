@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from cryoscope import limits
 from cryoscope.checkpoint.archive.cache import load
 from cryoscope.checkpoint.archive.codec import CODECS
@@ -23,6 +25,9 @@ def check_index(piece: Piece, stored: Stored, manifest: Manifest, blobs: Blobs, 
         found.problem("evidence.index", piece, f"its index cannot be read: {error.message}", cure=CURE)
         return
     found.read(len(index))
+    if hashlib.sha256(index).hexdigest() != stored.index_sha256:
+        found.problem("evidence.index", piece, "its index was altered", cure=CURE)
+        return
     forms = [manifest.format] if manifest.format.startswith("tar+") else [f"tar+{codec}" for codec in CODECS]
     loaded = (load(index, index_key(stored.sha256), form, manifest.size) for form in forms)
     read = next((one for one in loaded if one is not None), None)

@@ -76,38 +76,43 @@ class Checker:
             if not sound and manifest is None:
                 self._altered(piece, digest, stored, holes)
                 return
-        if manifest is not None and not self._archive(piece, stored, manifest, source, sound=sound):
-            return
-        if not sound:
-            what = "its stored bytes were altered where nothing of the archive lies"
+        what = "its stored bytes were altered"
+        if manifest is not None:
+            what = self._archive(piece, stored, manifest, source, sound=sound)
+        if what and not sound:
             self._found.problem("evidence.altered", piece, what)
 
     def _archive(
         self, piece: Piece, stored: Stored, manifest: Manifest, source: ByteSource, *, sound: bool
-    ) -> bool:
-        """Whether the archive in the stored bytes is as sealed, as far as it can be read."""
+    ) -> str:
+        """The archive in the stored bytes, as far as it can be read.
+
+        Gives what it is that stored bytes were altered, "" where that has been told of the archive.
+        """
         try:
             plain = original(stored, source, identities=self._identities)
         except CryoscopeError as error:
+            if error.code == NO_IDENTITY and not sound:
+                return "its stored bytes were altered; which of the archive, only one of its keys can tell"
             if error.code == NO_IDENTITY:
                 what = "encrypted: its stored bytes are held against the manifest, the archive's are not"
                 self._found.note(NO_IDENTITY, piece, what, cure="give a key of its recipients")
-                return True
+                return ""
             self._found.problem(
                 "evidence.altered", piece, f"its stored bytes cannot be read: {error.message}"
             )
-            return False
+            return ""
         contents = check_contents(manifest, plain, self._found.read)
         self._found.members += contents.members
         if contents.digest == manifest.sha256 and not contents.wrong:
-            return True
+            return "its stored bytes were altered where nothing of the archive lies"
         if not stored.forms and self._replaced(piece, contents.digest):
-            return False
+            return ""
         for what, member in contents.wrong:
             code = "evidence.member" if member is not None else "evidence.altered"
             hint = "" if not sound else " (it was so when it was added)"
             self._found.problem(code, piece, what + (hint if stored.forms else ""), member=member)
-        return False
+        return ""
 
     def _digest(self, source: ByteSource) -> tuple[str | None, list[Hole]]:
         """SHA-256 of all stored bytes, None where some cannot be read."""

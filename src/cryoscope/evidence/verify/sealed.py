@@ -8,11 +8,13 @@ import re
 from cryoscope import limits
 from cryoscope.errors import CryoscopeError
 from cryoscope.evidence.catalogue.projection import TEXTS, text
-from cryoscope.evidence.pieces import piece_of
+from cryoscope.evidence.dsse import UNKNOWN
+from cryoscope.evidence.pieces import own_keys, piece_of
 from cryoscope.evidence.ports import BlobMissing, Blobs, EvidenceError, Trust
 from cryoscope.evidence.records import Manifest, Piece
 from cryoscope.evidence.statement import Unsealed, manifest_key, unseal
 from cryoscope.evidence.verify.result import Found
+from cryoscope.text import escape, readable
 
 SIGNATURE = re.compile(rb'"sig":"([^"]*)"')
 MENDED = 1 << 20
@@ -29,6 +31,25 @@ def read_envelope(digest: str, blobs: Blobs) -> bytes:
         return source.read_at(0, source.size)
     finally:
         source.close()
+
+
+def as_sealed(piece: Piece, blobs: Blobs, trust: Trust) -> None:
+    """Whether a row of the catalogue is what its manifest says; raises `EvidenceError` where it is not.
+
+    Whose key sealed it is for `case verify`: who reads may not have it, but no signature may be wrong.
+    """
+    sealed = read_envelope(piece.manifest, blobs)
+    read = unseal(sealed, trust)
+    ours = piece.stored.key.startswith(own_keys(piece))
+    same = hashlib.sha256(sealed).hexdigest() == piece.manifest
+    known = read.manifest if read.problem in (None, UNKNOWN) else None
+    if ours and same and known is not None and not _differing(piece, known):
+        return
+    raise EvidenceError(
+        f"the catalogue says otherwise of {escape(readable(piece.name))} than what was sealed",
+        hint="`case verify` says what was altered",
+        code="evidence.manifest",
+    )
 
 
 def check_manifest(piece: Piece, blobs: Blobs, trust: Trust, found: Found) -> Manifest | None:

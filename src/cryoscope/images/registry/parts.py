@@ -97,7 +97,7 @@ class _Contents:
     def _source(self, name: str) -> ByteSource:
         with self._lock:
             if name not in self._sources:
-                self._sources[name] = self._registry.blob(self._blobs[name])
+                self._sources[name] = self._registry.blob(self._blobs[name], among=len(self._blobs))
             return self._sources[name]
 
     def close(self) -> None:

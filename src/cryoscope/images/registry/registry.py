@@ -33,7 +33,7 @@ from cryoscope.kubeapi.http import is_loopback
 DOCUMENTS = (ports.INDEX, ports.MANIFEST, ports.DOCKER_LIST, ports.DOCKER_MANIFEST)
 """Types of documents that a registry keeps as manifests; everything else is a blob."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*rel="?next"?')
+_NEXT = re.compile(r'<([^<>]*)>[ \t]{0,8};[^,<]*rel="?next"?')
 
 
 class _Tags(msgspec.Struct, frozen=True):
@@ -101,10 +101,11 @@ class Registry:
             raise _other_bytes(wanted)
         return Descriptor(media_type=_type(answer), digest=digest, size=len(answer.body)), answer.body
 
-    def blob(self, descriptor: Descriptor, *, own: bool = False) -> ByteSource:
+    def blob(self, descriptor: Descriptor, *, own: bool = False, among: int = 1) -> ByteSource:
         """A blob to be read by range; parts cannot be held against its digest, as `stream`'s whole can.
 
-        With `own`, to close it hangs up.  A document is fetched, whole.
+        With `own`, to close it hangs up.  A document is fetched, whole.  One `among` many that are open has
+        its share of memory and of requests at once.
         """
         if descriptor.media_type in DOCUMENTS:
             return BytesSource(self.resolve(descriptor.digest)[1], descriptor.digest)
@@ -116,7 +117,8 @@ class Registry:
             who=self._access,
             own=own,
         )
-        return ReadAhead(source)
+        workers = max(1, min(limits.REMOTE_REQUESTS, 2 * limits.REMOTE_REQUESTS // among))
+        return ReadAhead(source, memory=limits.REMOTE_CACHE // among, workers=workers)
 
     def stream(self, descriptor: Descriptor, start: int = 0) -> Iterator[bytes]:
         """The bytes of a blob from `start` to its end; taken up again where the connection broke."""
@@ -138,6 +140,8 @@ class Registry:
     def _rest(self, descriptor: Descriptor, start: int) -> Iterator[bytes]:
         headers = {"Range": f"bytes={start}-"} if start else {}
         with self.open("GET", self._blob(descriptor.digest), headers=headers) as response:
+            if response.status_code == 416:  # it ends before the size that its image says
+                raise _other_bytes(descriptor.digest)
             if response.status_code not in (200, 206):
                 raise refusal.error(
                     response.status_code, b"", f"{self.image.name} has no {descriptor.digest}"

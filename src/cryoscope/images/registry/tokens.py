@@ -20,7 +20,10 @@ from cryoscope.images.remote.errors import BadAnswer, Denied, shown
 from cryoscope.images.remote.web import Answer, Web
 
 CLIENT = "cryoscope"
-_PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+SECRET = 4
+"""Characters of a secret: shorter ones would be hidden in words that are none."""
+_PARAMETER = re.compile(r'\b([A-Za-z_]{1,32})[ \t]{0,8}=[ \t]{0,8}(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+"""With bounds: without them a long challenge takes a time that grows with its square."""
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,65536}")
 
 
@@ -38,6 +41,8 @@ class Access:
         self._credentials = credentials
         self._header: dict[str, str] = {}
         self._lock = Lock()
+        if credentials is not None:
+            self._hide(credentials.password, credentials.token)
 
     def headers(self) -> dict[str, str]:
         return self._header
@@ -48,7 +53,9 @@ class Access:
             challenge = answer.get("www-authenticate", "")[: limits.REGISTRY_ERROR]
             scheme, _, rest = challenge.strip().partition(" ")
             if scheme.lower() == "bearer":
-                self._header = {"Authorization": f"Bearer {self._token(_parameters(rest))}"}
+                token = self._token(_parameters(rest))
+                self._hide(token)
+                self._header = {"Authorization": f"Bearer {token}"}
                 return True
             if scheme.lower() == "basic" and self._credentials is not None and not self._header:
                 self._header = {"Authorization": self._basic(self._credentials)}
@@ -56,7 +63,12 @@ class Access:
             return False
 
     def _basic(self, who: Credentials) -> str:
-        return "Basic " + base64.b64encode(f"{who.username}:{who.password}".encode()).decode()
+        said = base64.b64encode(f"{who.username}:{who.password}".encode()).decode()
+        self._hide(said)
+        return f"Basic {said}"
+
+    def _hide(self, *secrets: str) -> None:
+        self._web.secrets.update(secret.encode() for secret in secrets if len(secret) >= SECRET)
 
     def _token(self, asked: dict[str, str]) -> str:
         """A token from the authority that the registry names."""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from cryoscope import limits
 from cryoscope.images.registry import refusal
 from cryoscope.images.remote.errors import BadAnswer, Busy, TimedOut, Unreachable
-from cryoscope.images.remote.web import Answer
+from cryoscope.images.remote.web import Answer, number
 
 if TYPE_CHECKING:
     from cryoscope.images.registry.registry import Registry
@@ -75,9 +75,8 @@ class BlobUpload:
         answer = self._registry.ask("POST", self._start, content=b"")
         refusal.demand(answer, (202,), f"{self._registry.image.name} takes no blob")
         self._moved(answer)
-        least = answer.headers.get("oci-chunk-min-length", "")
-        if least.isdigit():
-            self._chunk = max(self._chunk, min(int(least), limits.REGISTRY_CHUNK_MOST))
+        least = number(answer.headers.get("oci-chunk-min-length", "")) or 0
+        self._chunk = max(self._chunk, min(least, limits.REGISTRY_CHUNK_MOST))
 
     def _moved(self, answer: Answer) -> None:
         """The place may be another one after each request."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from cryoscope.images.remote.errors import BadAddress, BadAnswer, shown
@@ -31,16 +32,26 @@ def checked(url: str, *, plain_http: bool) -> str:
 
 def followed(base: str, location: str, *, plain_http: bool) -> str:
     """Where an answer sends one; raises `BadAnswer` where one should not go."""
-    url = urljoin(base, location)
-    parts, before = _split(url), urlsplit(base)
+    before = urlsplit(base)
+    try:
+        url = urljoin(base, location)
+    except ValueError:  # brackets that hold no address
+        url = ""
+    parts = _split(url)
     if parts is None or parts.scheme not in PORTS or not parts.hostname or parts.username is not None:
         raise BadAnswer(f"{before.hostname} sends to {shown(location)!r}, which is no address")
     downgrade = before.scheme == "https" and parts.scheme == "http"
     if downgrade or not _allowed(parts, plain_http=plain_http):
         raise BadAnswer(
-            f"{before.hostname} sends from TLS to {parts.hostname} without it",
+            f"{before.hostname} sends to {shown(parts.hostname)} without TLS",
             hint="whoever answers there is not to be trusted with it",
             code="remote.downgrade",
+        )
+    if _inward(parts.hostname) and not _inward(before.hostname or ""):
+        raise BadAnswer(
+            f"{before.hostname} sends to {shown(parts.hostname)}, which only this machine can ask",
+            hint="whoever answers there would do so for a stranger; if you want that, give that address",
+            code="remote.inward",
         )
     return url
 
@@ -63,6 +74,14 @@ def _split(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
+
+
+def _inward(host: str) -> bool:
+    """Whether a host is this machine, or one beside it that answers to no other (RFC 3927, RFC 4291)."""
+    try:
+        return is_loopback(host) or ipaddress.ip_address(host).is_link_local
+    except ValueError:
+        return False
 
 
 def _allowed(parts: SplitResult, *, plain_http: bool) -> bool:

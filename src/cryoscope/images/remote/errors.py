@@ -15,6 +15,10 @@ class Unreachable(RemoteError):
     default_code = "remote.unreachable"
 
 
+class NotConnected(Unreachable):
+    """Nobody is there, as opposed to somebody who hung up."""
+
+
 class TlsFailed(RemoteError):
     default_code = "remote.tls"
 

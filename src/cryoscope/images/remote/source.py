@@ -13,11 +13,12 @@ from typing import Any, Protocol
 
 from cryoscope.images.remote import address
 from cryoscope.images.remote.errors import BadAnswer, Changed, Denied, Missing, NoRanges, RemoteError
-from cryoscope.images.remote.web import Web
+from cryoscope.images.remote.web import Web, number
 
 FIRST = 1 << 16
 """Bytes of the first request, which tells size and version, too."""
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+_TAG = re.compile(r"(?!W/)[\x20-\x7e]{1,1024}")
 _NOTHING = re.compile(r"bytes \*/0")
 
 
@@ -156,8 +157,8 @@ class HttpSource:
         return data
 
     def _no_ranges(self, response: Any) -> NoRanges:
-        told = response.headers.get("content-length", "")
-        size = f" of its {told} bytes" if told.isdigit() else ""
+        told = number(response.headers.get("content-length", ""))
+        size = "" if told is None else f" of its {told} bytes"
         return NoRanges(
             f"the server of {self.name} gives no part{size} without the rest",
             hint="--stream reads all of it once; or download it and give the file",
@@ -171,10 +172,13 @@ class HttpSource:
 
 
 def _version(response: Any) -> dict[str, str]:
-    """What tells one version from another; a weak ETag is none (RFC 9110, 8.8.3)."""
+    """What tells one version from another; a weak ETag is none (RFC 9110, 8.8.3).
+
+    One that cannot be given back in a header is none, either.
+    """
     headers = response.headers
     tag = headers.get("etag", "")
-    if tag and not tag.startswith("W/"):
+    if _TAG.fullmatch(tag):
         return {"etag": tag}
     return {"last-modified": headers["last-modified"]} if "last-modified" in headers else {}
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from cryoscope.images.remote import address
 from cryoscope.images.remote.errors import BadAnswer
 from cryoscope.images.remote.source import status_error
-from cryoscope.images.remote.web import Web
+from cryoscope.images.remote.web import Web, number
 
 
 class HttpStream:
@@ -30,7 +30,7 @@ class HttpStream:
         except BaseException:
             self._open.close()
             raise
-        self._missing = int(told) if told.isdigit() else None
+        self._missing = number(told)
         self._blocks: Iterator[bytes] = web.blocks(response)
         self._rest = b""
 

@@ -5,6 +5,7 @@ RFC 9110, sections 10.2.3 (Retry-After) and 15.4 (redirects).
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from cryoscope.images.remote import address
 from cryoscope.images.remote.errors import (
     BadAnswer,
     Busy,
+    NotConnected,
     RemoteError,
     TimedOut,
     TlsFailed,
@@ -34,6 +36,7 @@ WHOLE = 300.0
 LATER = (429, 502, 503, 504)
 REDIRECTS = (301, 302, 303, 307, 308)
 FIRST_WAIT = 0.5
+NUMBER = re.compile("[0-9]{1,18}")
 
 Headers = Mapping[str, str]
 
@@ -50,6 +53,8 @@ class Answer(msgspec.Struct, frozen=True):
 class Web:
     """Connections to one server and those it sends to, to be used from any thread.
 
+    `secrets` are what no message may show, though a server says it.
+
     `plain_http` allows other hosts than this one without TLS.  Authorities are the system's, or those of
     $SSL_CERT_FILE.
     """
@@ -58,6 +63,8 @@ class Web:
         self.plain_http = plain_http
         self.httpx2 = needs.httpx2()
         self.received = 0
+        self.secrets: set[bytes] = set()
+        self._met = False
         self._client = self.httpx2.Client(
             verify=ssl.create_default_context(),
             headers=HEADERS,
@@ -85,13 +92,15 @@ class Web:
         Raises `RemoteError`; what the status means is the caller's to say.
         """
         for left in reversed(range(limits.REMOTE_TRIES if again else 1)):
+            came = False
             try:
                 with self.open(method, url, headers=headers, content=content, again=again) as response:
-                    body = b"".join(self.body(response, most))
+                    came = True
+                    body = self._masked(response, b"".join(self.body(response, most)))
                     found = {name.lower(): value for name, value in response.headers.items()}
                     return Answer(response.status_code, found, body, str(response.url))
             except Unreachable:  # it broke off in the middle
-                if not left:
+                if not came or not left:
                     raise
         raise AssertionError
 
@@ -142,11 +151,14 @@ class Web:
         body = bytes(content) if content is not None else None
         try:
             with self.translated(url):
-                return stack.enter_context(
+                found = stack.enter_context(
                     self._client.stream(method, url, headers=dict(headers), content=body)
                 )
-        except (Unreachable, TimedOut):
-            if not retry:
+            self._met = True
+            return found
+        except (Unreachable, TimedOut) as error:
+            # A name that is mistyped will not get better; a server that was there may come back.
+            if not retry or (isinstance(error, NotConnected) and not self._met):
                 raise
             return None
 
@@ -170,6 +182,12 @@ class Web:
                 raise TimedOut(f"{_host(response)} did not finish its answer within {WHOLE:.0f} seconds")
             yield block
 
+    def _masked(self, response: Any, body: bytes) -> bytes:
+        """The words of an error, without the secrets that a server gives back in them."""
+        for secret in self.secrets if response.status_code >= 400 else ():
+            body = body.replace(secret, b"***")
+        return body
+
     def blocks(self, response: Any) -> Iterator[bytes]:
         """The body in pieces as they come."""
         if response.headers.get("content-encoding", "identity") not in ("", "identity"):
@@ -188,35 +206,39 @@ class Web:
         except (httpx2.ReadTimeout, httpx2.WriteTimeout, httpx2.PoolTimeout):
             raise TimedOut(f"{_named(url)} did not answer in time", hint="try again") from None
         except httpx2.HTTPError as error:
-            raise _broken(url, error) from None
+            kind = NotConnected if isinstance(error, httpx2.ConnectError) else Unreachable
+            raise _broken(url, error, kind) from None
         except (httpx2.InvalidURL, httpx2.StreamError, ssl.SSLError, ValueError, RuntimeError) as error:
             if isinstance(error, RemoteError):
                 raise
             raise _broken(url, error) from None
 
 
-def _broken(url: str, error: Exception) -> RemoteError:
+def _broken(url: str, error: Exception, kind: type[Unreachable] = Unreachable) -> RemoteError:
     why = shown(str(error)) or type(error).__name__
     if "CERTIFICATE" in why or "[SSL" in why:
         return TlsFailed(
             f"{_named(url)} is not trusted: {why}",
             hint="name the authority that signed its certificate in $SSL_CERT_FILE",
         )
-    return Unreachable(
-        f"{_named(url)} does not answer: {why}", hint="look at the address and the network between"
-    )
+    return kind(f"{_named(url)} does not answer: {why}", hint="look at the address and the network between")
 
 
 def _wait(url: str, response: Any, tries: int) -> float:
     """Seconds to wait before the next try; raises `Busy` after the last."""
-    asked = response.headers.get("retry-after", "")
-    wait = float(asked) if asked.isdigit() else FIRST_WAIT * 2 ** (tries - 1)
+    asked = number(response.headers.get("retry-after", ""))
+    wait = FIRST_WAIT * 2 ** (tries - 1) if asked is None else float(asked)
     if tries >= limits.REMOTE_TRIES or wait > limits.REMOTE_PATIENCE:
         raise Busy(
             f"{_named(url)} answers {response.status_code}: later",
             hint=f"try again in {max(wait, 60):.0f} seconds",
         )
     return wait
+
+
+def number(text: str) -> int | None:
+    """The number that a header is, at most 18 digits of ASCII; None where it is none."""
+    return int(text) if NUMBER.fullmatch(text) else None
 
 
 def _named(url: str) -> str:
