@@ -190,10 +190,15 @@ def test_what_is_not_there_is_told_with_its_name(node: Node, registry: Registry)
 
 
 @pytest.mark.long
-def test_of_a_gibibyte_less_than_a_hundredth_travels(node: Node, registry: Registry, tmp_path: Path) -> None:
+@pytest.mark.parametrize("compress", ["none", "zstd"])
+def test_of_a_gibibyte_less_than_a_hundredth_travels(
+    node: Node, registry: Registry, tmp_path: Path, compress: str
+) -> None:
     archive = enlarged(DATA / "crio-counter.tar", tmp_path / "gibibyte.tar", 1024 * MIB)
-    name = f"{ADDRESS}/evidence/gibibyte:1"
-    said(node, "image", "push", archive, name)
+    name = f"{ADDRESS}/evidence/gibibyte:{compress}"
+    layout, how = LayoutFolder(str(tmp_path / "layout"), make=True), Building(compress=compress)
+    build(str(archive), layout, reference="it", how=how)
+    said(node, "image", "push", tmp_path / "layout", name)
     before = received(node)
     said(node, "inspect", f"oci://{name}", "--no-cache")
     said(node, "ps", f"oci://{name}", "--no-cache")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from enlarged import MIB, enlarged
+from enlarged import MIB, enlarged, framed
 from tests.s3 import S3Server, s3_server
 
 __all__ = ["s3_server"]
@@ -116,8 +116,11 @@ def test_what_is_not_in_s3_is_an_error_with_its_cure(
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("frames", [False, True], ids=["plain", "frames"])
 def test_of_a_gibibyte_in_s3_less_than_a_hundredth_travels(
-    s3_server: S3Server, counting: Counting, cryoscope: Run, data: Path, tmp_path: Path
+    s3_server: S3Server, counting: Counting, cryoscope: Run, data: Path, tmp_path: Path, frames: bool
 ) -> None:
     archive = enlarged(data / "crio-counter.tar", tmp_path / "it.tar", 1024 * MIB)
+    if frames:
+        archive = framed(archive, tmp_path / "it.tar.zst")
     assert 0 < examined(archive, s3_server, counting, cryoscope) < 1024 * MIB // 100
