@@ -192,7 +192,7 @@ def _of_group(bound: Rule, group: Sequence[int], sizes: Sequence[int], old: int)
 def _reasons(bound: Rule) -> tuple[str, str, str]:
     of = "" if bound.per == "all" else f" per {bound.per}"
     aged = f"age: older than {_age(bound.age or 0)}"
-    return aged, f"count: more than {bound.count}{of}", f"size: more than {bound.size} bytes{of}"
+    return aged, f"count: more than {bound.count}{of}", f"size: more than {_size(bound.size or 0)}{of}"
 
 
 def _before(now: str, age: float | None) -> str:
@@ -206,3 +206,12 @@ def _age(age: float) -> str:
     named = [(factor, unit) for unit, factor in AGES.items() if unit != "y" and age % factor == 0 and age]
     factor, unit = max(named, default=(1, "s"))
     return f"{age / factor:g}{unit}"
+
+
+def _size(size: int) -> str:
+    """Bytes as the largest unit that tells them whole."""
+    named = [
+        (base, unit) for unit, base in SIZES.items() if unit.endswith("iB") and size % base == 0 and size
+    ]
+    base, unit = max(named, default=(1, " bytes"))
+    return f"{size // base}{unit}"

@@ -189,9 +189,9 @@ def _no_identity(kinds: list[bytes], tried: int) -> NoIdentity:
         return NoIdentity("is encrypted with a passphrase", hint="decrypt it with age -d first")
     if not tried:
         return NoIdentity("is encrypted", hint="give the key file of one of its recipients")
-    what = f"{len(kinds)} recipients" if len(kinds) > 1 else "a recipient"
+    # How many recipients there are is not told: age adds stanzas that are for nobody (age.md, grease).
     return NoIdentity(
-        f"is encrypted to {what} whose keys are not among the {tried} given",
+        f"is encrypted to keys that are not among the {tried} given",
         hint="give the key file of one of its recipients",
     )
 

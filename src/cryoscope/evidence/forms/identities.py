@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cryoscope import limits, needs
+from cryoscope.errors import UsageError
 from cryoscope.evidence.forms import bech32
 from cryoscope.evidence.ports import EvidenceError
 from cryoscope.text import readable
@@ -24,7 +25,9 @@ class IdentityError(EvidenceError):
 
 
 class RecipientError(EvidenceError):
-    """What was given as a recipient is none."""
+    """What was given as a recipient is none: a mistake of who asked."""
+
+    exit_code = UsageError.exit_code
 
     default_code = "evidence.recipient"
 
