@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from cryoscope import durable as linking
 from cryoscope.errors import Incomplete, UsageError
-from cryoscope.evidence.blobs import link as linking
 from cryoscope.evidence.blobs import open_blobs
 from cryoscope.evidence.blobs.folder import FolderBlobs
 from cryoscope.evidence.ports import BlobExists, BlobMissing, Blobs, EvidenceError

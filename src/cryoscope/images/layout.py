@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from cryoscope import limits
 from cryoscope.checkpoint.archive import ByteSource, FileSource
+from cryoscope.durable import sync_folder
 from cryoscope.errors import ArchiveError
 from cryoscope.images.build import encode
 from cryoscope.images.ports import INDEX, Descriptor, OciError, Upload
@@ -154,7 +155,7 @@ class _Part:
         to = self._layout.at(digest)
         os.fsync(self._handle)
         os.rename(self._path, to)
-        sync(os.path.dirname(to))
+        sync_folder(os.path.dirname(to))
 
     def close(self) -> None:
         os.close(self._handle)
@@ -195,7 +196,7 @@ def _write(folder: str, name: str, data: bytes) -> None:
     except BaseException:
         os.unlink(path)
         raise
-    sync(folder)
+    sync_folder(folder)
 
 
 @contextlib.contextmanager
@@ -205,15 +206,6 @@ def _locked(path: str) -> Iterator[None]:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(handle)
-
-
-def sync(folder: str) -> None:
-    """What a folder lists is on the disk when this returns."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
     finally:
         os.close(handle)
 

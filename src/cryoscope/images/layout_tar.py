@@ -17,9 +17,10 @@ from cryoscope import limits
 from cryoscope.checkpoint.archive import Archive, ByteSource, FileSource, TarWriter, open_archive
 from cryoscope.checkpoint.archive.header import BLOCK
 from cryoscope.checkpoint.archive.writer import RECORD, RESERVED, reserved_header
+from cryoscope.durable import sync_folder
 from cryoscope.errors import ArchiveError, CryoscopeError, UsageError
 from cryoscope.images.build import encode
-from cryoscope.images.layout import LIST, MARK, PART, VERSION, sync, writing
+from cryoscope.images.layout import LIST, MARK, PART, VERSION, writing
 from cryoscope.images.ports import INDEX, Descriptor, OciError, Upload
 from cryoscope.images.reading import Listing, blob_path, checked, choose, listing, named
 
@@ -110,7 +111,7 @@ class LayoutTarTarget:
             os.ftruncate(self._handle, end + -end % RECORD)
             os.fsync(self._handle)
             self._appear()
-            sync(self._folder)
+            sync_folder(self._folder)
 
     def _appear(self) -> None:
         """The file under its own name; nothing that came up meanwhile is replaced."""

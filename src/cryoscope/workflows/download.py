@@ -12,6 +12,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 
+from cryoscope.durable import move, sync_folder
 from cryoscope.errors import CryoscopeError, Incomplete, UsageError
 from cryoscope.images.ports import Descriptor, OciError
 from cryoscope.workflows.open import Progress
@@ -120,15 +121,7 @@ def _cut(path: str) -> Iterator[None]:
 def _appear(path: str, name: str) -> None:
     """The file under its own name; nothing that came up meanwhile is replaced."""
     try:
-        os.link(path, name)
+        move(path, name)
     except FileExistsError:
         raise UsageError(f"{name} has come up meanwhile", hint=f"it is {path}", code="image.exists") from None
-    except PermissionError:  # file systems without hard links
-        os.rename(path, name)
-    else:
-        os.unlink(path)
-    folder = os.open(os.path.dirname(os.path.abspath(name)), os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(os.path.dirname(os.path.abspath(name)))

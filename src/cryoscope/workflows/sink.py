@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
+from cryoscope.durable import move, sync_folder
 from cryoscope.engines.host import Host
 from cryoscope.errors import Incomplete, UsageError
 from cryoscope.hashing import Sum
@@ -120,7 +121,7 @@ class Sink:
         with _full(self.path):
             os.fsync(self._file)
         try:
-            _rename(self.path, self.name)
+            move(self.path, self.name)
         except FileExistsError:
             raise Incomplete(
                 f"{self.name} has come up meanwhile",
@@ -128,7 +129,7 @@ class Sink:
                 code="capture.exists",
             ) from None
         self.path = self.name
-        _sync_folder(os.path.dirname(os.path.abspath(self.name)))
+        sync_folder(os.path.dirname(os.path.abspath(self.name)))
 
 
 def _create(name: str) -> tuple[str, int]:
@@ -150,26 +151,6 @@ def _create(name: str) -> tuple[str, int]:
         hint="look at them and take them away",
         code="capture.exists",
     )
-
-
-def _rename(old: str, new: str) -> None:
-    """Rename without replacing; file systems without hard links get the check before it."""
-    try:
-        os.link(old, new)
-    except PermissionError:
-        if os.path.lexists(new):
-            raise FileExistsError from None
-        os.rename(old, new)
-    else:
-        os.unlink(old)
-
-
-def _sync_folder(path: str) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _empty(path: str) -> bool:

@@ -16,9 +16,9 @@ import time
 from collections.abc import Iterator
 
 from cryoscope.checkpoint.archive import ByteSource, FileSource
+from cryoscope.durable import link, sync_folder
 from cryoscope.errors import Incomplete
 from cryoscope.evidence.blobs.keys import INCOMING, checked, folder_of
-from cryoscope.evidence.blobs.link import link
 from cryoscope.evidence.ports import BlobExists, BlobMissing, EvidenceError, Upload
 
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
@@ -180,15 +180,6 @@ def make_folders(path: str) -> None:
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, PRIVATE_FOLDER)
     sync_folder(above)
-
-
-def sync_folder(path: str) -> None:
-    """Have the names in a folder on the disk."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextlib.contextmanager

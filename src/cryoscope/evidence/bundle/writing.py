@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from cryoscope.checkpoint.archive import ByteSource
+from cryoscope.durable import sync_folder
 from cryoscope.errors import Incomplete, UsageError
 from cryoscope.evidence.bundle.layout import path_in
 from cryoscope.text import escape, readable
@@ -89,7 +90,7 @@ class Folder:
     def _finish(self) -> None:
         """Give the folder its name, on the disk before that."""
         for place, _, _ in os.walk(self.path):
-            _sync(place)
+            sync_folder(place)
         if os.path.lexists(self.name):
             raise Incomplete(
                 f"{escape(readable(self.name))} has come up meanwhile",
@@ -98,7 +99,7 @@ class Folder:
             )
         os.rename(self.path, self.name)
         self.path = self.name
-        _sync(os.path.dirname(os.path.abspath(self.name)))
+        sync_folder(os.path.dirname(os.path.abspath(self.name)))
 
 
 class Writer:
@@ -147,11 +148,3 @@ def _create(name: str) -> str:
         hint="take them away",
         code="bundle.exists",
     )
-
-
-def _sync(path: str) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

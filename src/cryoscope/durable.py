@@ -1,7 +1,11 @@
-"""A second name for a file, never in place of another: link(2), or renameat2(2) where there are no links."""
+"""Names of files: on the disk when somebody is told so, and never in place of another.
+
+link(2), or renameat2(2) where a file system has no links.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -26,6 +30,13 @@ def link(old: str, new: str) -> None:
         rename(old, new)
 
 
+def move(old: str, new: str) -> None:
+    """Give the file `old` the name `new` instead; raises what `link` does."""
+    link(old, new)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(old)
+
+
 def rename(old: str, new: str) -> None:
     """Rename without replacing."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -35,3 +46,12 @@ def rename(old: str, new: str) -> None:
     if renameat2(AT_FDCWD, os.fsencode(old), AT_FDCWD, os.fsencode(new), RENAME_NOREPLACE) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), new)
+
+
+def sync_folder(path: str) -> None:
+    """Have the names in a folder on the disk."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
