@@ -54,7 +54,8 @@ def _judged(case: Case, mount: dict[str, Any]) -> Iterator[Found]:
     source = take(mount, "source", kind=str) or ""
     field = f"mounts: {shown(destination)}"
     if not destination.startswith("/") or climbs(destination):
-        yield case.found("mount.destination", "is no place in a container", f"{SPEC} {field}", weight=HARD)
+        what = f"mounts at {shown(destination)}, which is no place in a container"
+        yield case.found("mount.destination", what, f"{SPEC} {field}", weight=HARD)
     elif _of_no_host(mount):
         return
     elif destination in case.policy.mounts:
