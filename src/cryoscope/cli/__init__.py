@@ -26,6 +26,7 @@ COMMANDS = {
     "restore": "Let a checkpoint go on, in a sandbox unless --live.",
     "doctor": "What works here for capture and restore, what does not, and the cure.",
     "case": "Evidence: sealed, encrypted if wished, every access written down.",
+    "image": "Checkpoints as OCI images: build, push, pull, look into.",
     "compare": "What changed in a running container since its checkpoint.",
     "show": "What each checkpoint is: container, image, engine, sizes.",
     "list": "The checkpoints in a folder (default: the kubelet's).",
@@ -59,7 +60,6 @@ COMMANDS = {
     "info": "Kind and number of entries of CRIU images.",
     "decode": "CRIU images as JSON, in crit's form.",
     "encode": "CRIU images back from that JSON.",
-    "image": "Checkpoints as OCI images: build, push, pull, look into.",
     "cache": "The cache of member indexes: where, how large, clear it.",
     "completion": "Print a completion script for your shell.",
 }
