@@ -9,19 +9,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
 from cryoscope.durable import move, sync_folder
+from cryoscope.engines.following import Follower
 from cryoscope.engines.host import Host
 from cryoscope.errors import Incomplete, UsageError
 from cryoscope.hashing import Sum
 
 PRIVATE = 0o600
-BLOCK = 1 << 20
-"""Bytes that are read or hashed at once."""
 LOOK = 0.005
 """Seconds between two looks at a file that another process writes."""
 TRIES = 100
@@ -105,7 +103,7 @@ class Sink:
     @contextlib.contextmanager
     def _followed(self, path: str, take: Callable[[bytes], None]) -> Iterator[None]:
         """While somebody writes `path`, and to its end after that: give what is written to `take`."""
-        follower = _Follower(path, take)
+        follower = Follower(lambda _over: os.open(path, os.O_RDONLY | os.O_CLOEXEC), take, look=LOOK)
         follower.start()
         try:
             yield
@@ -171,36 +169,3 @@ def _full(path: str) -> Iterator[None]:
         raise Incomplete(
             f"{error.strerror}: {path}", hint="name a place with more room with -o", code="capture.disk-full"
         ) from None
-
-
-class _Follower(threading.Thread):
-    """Reads a file while another process writes it from its start to its end."""
-
-    def __init__(self, path: str, take: Callable[[bytes], None]) -> None:
-        super().__init__(daemon=True)
-        self._path, self._take = path, take
-        self._over = threading.Event()
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            with open(self._path, "rb", buffering=0) as file:
-                self._read(file.read)
-        except BaseException as error:  # it belongs to whoever waits in `finish`
-            self._error = error
-
-    def _read(self, read: Callable[[int], bytes | None]) -> None:
-        while True:
-            last = self._over.is_set()
-            while block := read(BLOCK):
-                self._take(block)
-            if last:
-                return
-            self._over.wait(LOOK)
-
-    def finish(self) -> None:
-        """Read the rest; raises what reading or taking raised."""
-        self._over.set()
-        self.join()
-        if self._error is not None:
-            raise self._error

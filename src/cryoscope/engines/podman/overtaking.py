@@ -15,12 +15,13 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from typing import Self
+from functools import partial
+
+from cryoscope.engines.following import Follower
 
 NAME = re.compile(r"/checkpoint\d+$")
 LOOK = 0.02
 """Seconds between two looks: for the file, and for more of it."""
-BLOCK = 1 << 20
 BEGINNING = 256 << 10
 """Bytes at whose beginning config.dump is, which names the container, unless much lies in its /dev/shm."""
 PROGRAM = "podman"
@@ -28,67 +29,25 @@ CREDENTIALS = struct.Struct("3i")
 """struct ucred of unix(7): pid, uid, gid."""
 
 
-class Overtaking(threading.Thread):
-    """Gives the archive of a container that the service behind a unix socket writes to `take`.
-
-    `head` is the first block of it, empty as long as there is none.
-    """
+class Overtaking(Follower):
+    """Gives the archive of a container that the service behind a unix socket writes to `take`."""
 
     def __init__(self, path: str, container: str, take: Callable[[bytes], None]) -> None:
-        super().__init__(name="overtaking", daemon=True)
-        self.head = b""
-        self._path, self._container, self._take = path, container.encode(), take
-        self._over, self._in_vain = threading.Event(), threading.Event()
-        self._error: BaseException | None = None
+        super().__init__(partial(_found, path, container.encode()), take, look=LOOK)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._in_vain.set()
-        self._over.set()
-        self.join()
-
-    def finish(self) -> bytes:
-        """Take the rest, when the service is done; the first block, or nothing if nothing was taken."""
-        self._over.set()
-        self.join()
-        if self._error is not None:
-            raise self._error
-        return self.head
-
-    def run(self) -> None:
-        try:
-            descriptor = self._found()
+def _found(path: str, container: bytes, over: threading.Event) -> int | None:
+    """The file that the service exports the container into, opened to be read; None if none came up."""
+    services = list(_services(path))
+    while not over.is_set():
+        for name in [name for pid in services for name in _exports(pid)]:
+            descriptor = _opened(name)
+            if descriptor is not None and container in os.pread(descriptor, BEGINNING, 0):
+                return descriptor
             if descriptor is not None:
-                with open(descriptor, "rb", buffering=0) as file:
-                    self._read(file.read)
-        except BaseException as error:  # it belongs to whoever waits in `finish`
-            self._error = error
-
-    def _found(self) -> int | None:
-        """The file that the service exports the container into, opened to be read; None if none came up."""
-        services = list(_services(self._path))
-        while not self._over.is_set():
-            for name in [name for pid in services for name in _exports(pid)]:
-                descriptor = _opened(name)
-                if descriptor is not None and self._container in os.pread(descriptor, BEGINNING, 0):
-                    return descriptor
-                if descriptor is not None:
-                    os.close(descriptor)
-            self._over.wait(LOOK)
-        return None
-
-    def _read(self, read: Callable[[int], bytes | None]) -> None:
-        while not self._in_vain.is_set():
-            last = self._over.is_set()
-            while (block := read(BLOCK)) and not self._in_vain.is_set():
-                self.head = self.head or block
-                self._take(block)
-            if last:
-                return
-            self._over.wait(LOOK)
+                os.close(descriptor)
+        over.wait(LOOK)
+    return None
 
 
 def _services(path: str) -> Iterator[int]:
