@@ -16,7 +16,7 @@ class Sum:
     def __init__(self) -> None:
         self.size = 0
         self._sum = hashlib.sha256()
-        self._blocks: queue.Queue[bytes | None] = queue.Queue(AHEAD)
+        self._blocks: queue.Queue[bytes | memoryview | None] = queue.Queue(AHEAD)
         self._thread = threading.Thread(target=self._run, name="sha256", daemon=True)
         self._thread.start()
 
@@ -24,7 +24,7 @@ class Sum:
         while (block := self._blocks.get()) is not None:
             self._sum.update(block)
 
-    def add(self, block: bytes) -> None:
+    def add(self, block: bytes | memoryview) -> None:
         """Count a block; it must not change any more."""
         self.size += len(block)
         self._blocks.put(block)

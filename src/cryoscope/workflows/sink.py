@@ -58,14 +58,14 @@ class Sink:
             os.unlink(self.path)  # nothing was captured: nothing is incomplete
 
     def write(self, block: bytes | memoryview) -> None:
-        """Append to the file; raises `Incomplete` where there is no room."""
-        view = memoryview(block)
+        """Append to the file; raises `Incomplete` where there is no room.  What is read-only must not change."""
+        view = left = memoryview(block)
         with _full(self.path):
-            while view:
-                view = view[os.write(self._file, view) :]
-        self._count(bytes(block))
+            while left:
+                left = left[os.write(self._file, left) :]
+        self._count(block if view.readonly else bytes(block))
 
-    def _count(self, block: bytes) -> None:
+    def _count(self, block: bytes | memoryview) -> None:
         self._hash.add(block)
         self.size += len(block)
         if self._progress is not None:

@@ -1,12 +1,14 @@
 """The folder of a dump as one plain tar, streamed: what was dumped, CRIU's log, images, files.
 
-The pages come last, so that whoever reads the archive once knows by then what they are.  Each file is taken
-away when it has been written: the images are never there twice for longer than one of them takes.  Those of
-a tree that was stopped (`keep`) stay until all is written: they are all that is left of it.
+The pages come last, so that whoever reads the archive once knows by then what they are.  What has been written
+is taken away at once, of a large file piece by piece: a gigabyte of pages needs no second gigabyte of disk, and
+its end need not be waited for.  Images of a tree that was stopped (`keep`) stay until all is written: they are
+all that is left of it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import stat
 from typing import Any, BinaryIO, cast
@@ -22,6 +24,26 @@ from cryoscope.engines.port import Sink
 from cryoscope.errors import CryoscopeError
 
 PAGES = "pages-"
+PUNCH_HOLE = 1 | 2
+"""FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE (linux/falloc.h)."""
+
+
+class Vanishing:
+    """A file whose beginning is given back to the file system as it is read; `read` as of a raw file."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._fallocate = getattr(ctypes.CDLL(None), "fallocate64", None)
+        self._read = 0
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes, empty at the end; where the file system cannot give back, they stay."""
+        data = os.read(self._descriptor, size)
+        if self._fallocate is not None:
+            start, length = ctypes.c_int64(self._read), ctypes.c_int64(len(data))
+            self._fallocate(self._descriptor, PUNCH_HOLE, start, length)
+        self._read += len(data)
+        return data
 
 
 class Packer:
@@ -51,14 +73,15 @@ class Packer:
     def _file(self, tar: TarWriter, name: str, mtime_ns: int) -> None:
         path = self._host.path(f"{self._folder}/{name}")
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
         except OSError:
             return
-        with open(descriptor, "rb", buffering=0) as file:
-            found = os.fstat(file.fileno())
+        with open(descriptor, "r+b", buffering=0) as file:
+            found = os.fstat(descriptor)
             if stat.S_ISREG(found.st_mode):
                 member = name.replace("images/", "checkpoint/").removeprefix("work/")
-                tar.add(member, cast(BinaryIO, file), size=found.st_size, mode=0o600, mtime_ns=mtime_ns)
+                data = cast(BinaryIO, file if self._keep else Vanishing(descriptor))
+                tar.add(member, data, size=found.st_size, mode=0o600, mtime_ns=mtime_ns)
         if not self._keep:
             os.unlink(path)
 
