@@ -2,7 +2,8 @@
 
 A container of the lab holds SIZE MiB of random memory.  Ours is the whole command, from the start of Python
 to the archive that is verified and hashed; theirs is the engine's own way to one file.  Both write into the
-same file system in memory, in turns; figures are medians.
+same file system in memory, in turns; figures are medians.  Podman stands there twice: beside its own client
+of the service that ours asks, too (`podman --remote`), and beside Podman without a service (`-local`).
 """
 
 from __future__ import annotations
@@ -30,19 +31,23 @@ PROGRAM = "import os, time\nheld = os.urandom({size} << 20)\nprint('ready', flus
 ENGINES: dict[str, Callable[[Node], Engine]] = {
     "podman-crun": lambda node: Podman(node, "crun"),
     "podman-runc": lambda node: Podman(node, "runc"),
+    "podman-crun-local": lambda node: Podman(node, "crun"),
     "docker": Docker,
     "containerd": lambda node: Containerd(node, Registry(node)),
     "criu": Criu,
 }
 TARGET = 1.10
+LOCAL = "-local"
 
 
-def theirs(engine: Engine, running: Running, to: str) -> Callable[[], None]:
+def theirs(engine: Engine, running: Running, to: str, *, local: bool = False) -> Callable[[], None]:
     """The engine's own way from a running container to one file."""
     node = engine.node
     if isinstance(engine, Podman):
+        remote = ("--remote", "--url", f"unix:///run/{engine.name}.sock")
         words = ("container", "checkpoint", "--leave-running", "--compress", "none", "--export", to)
-        return lambda: _run(node, "podman", "--runtime", engine.runtime, *words, running.id)
+        how = ("--runtime", engine.runtime) if local else remote
+        return lambda: _run(node, "podman", *how, *words, running.id)
     if isinstance(engine, Docker):
         folder = f"/var/lib/docker/containers/{running.id}/checkpoints"
         create = f"docker checkpoint create --leave-running {running.id} bench"
@@ -101,7 +106,7 @@ def measure(name: str, size: int, runs: int) -> str:
         their, our, peaks = [], [], []
         for number in range(runs + 1):  # the first one warms up
             to = f"{FOLDER}/theirs-{number}.tar"
-            their.append(timed(theirs(engine, running, to)))
+            their.append(timed(theirs(engine, running, to, local=name.endswith(LOCAL))))
             node.run("rm", "-f", to)
             path = node.outside(f"{FOLDER}/ours-{number}.tar")
             our.append(timed(lambda path=path: peaks.append(ours(engine, running, path))))  # type: ignore[misc]
@@ -109,7 +114,7 @@ def measure(name: str, size: int, runs: int) -> str:
         mine, other = statistics.median(our[1:]), statistics.median(their[1:])
         verdict = "reached" if mine / other <= TARGET else "SHORT"
         peak = max(peaks) / 1e6
-        return f"{name:12} {mine:7.2f} s {other:7.2f} s  {mine / other:5.2f}  {peak:5.0f} MB  {verdict}"
+        return f"{name:18} {mine:7.2f} s {other:7.2f} s  {mine / other:5.2f}  {peak:5.0f} MB  {verdict}"
 
 
 def main() -> None:
@@ -120,7 +125,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1024, help="MiB of memory")
     parser.add_argument("--engine", choices=ENGINES, action="append")
     given = parser.parse_args()
-    print(f"{'engine':12} {'ours':>9} {'theirs':>9}  ratio  memory  (target {TARGET:.2f}, 100 MB)")
+    print(f"{'engine':18} {'ours':>9} {'theirs':>9}  ratio  memory  (target {TARGET:.2f}, 100 MB)")
     for name in given.engine or ENGINES:
         print(measure(name, given.size, given.runs), flush=True)
 

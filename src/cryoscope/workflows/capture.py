@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from cryoscope.checkpoint.overview import Overview
     from cryoscope.workflows.open import Progress
 
+LOOKING = ("cryoscope.engines.preflight",)
+"""What is imported only to look at a container before its capture."""
 VERIFYING = (
     "numpy",
     "google.protobuf.descriptor_pool",
@@ -111,6 +113,7 @@ class Taking(msgspec.Struct, kw_only=True):
 def capture(target: Target, reach: Reach, taking: Taking) -> Answer:
     """Capture what `target` names; each container is a part of the answer."""
     _sensible(target, taking)
+    _ahead(LOOKING)
     taking = prepared(taking)
     with closing(connect(target, reach)) as engine:
         return _captures(engine, target, taking)
@@ -193,7 +196,7 @@ def _one(engine: Engine, container: Container, taking: Taking, ready: Callable[[
         raise PreflightRefused(against)
     check_budget(engine, container, _folder(taking), taking.case)
     started = time.time()
-    threading.Thread(target=_warm, daemon=True).start()
+    _ahead(VERIFYING)
     ready()
     if taking.options.fetch == "none":
         return _part(container, _uncollected(engine, container, taking), concerns, started)
@@ -207,10 +210,9 @@ def _one(engine: Engine, container: Container, taking: Taking, ready: Callable[[
         return into_case(_beside(engine, _verified(part, sink), taking), sink.name, taking)
 
 
-def _warm() -> None:
-    """Import what the verification needs while the engine works, so that nobody waits for it."""
-    for name in VERIFYING:
-        import_module(name)
+def _ahead(names: Sequence[str]) -> None:
+    """Import what is needed next while the engine works or answers, so that nobody waits for it."""
+    threading.Thread(target=lambda: [import_module(name) for name in names], daemon=True).start()
 
 
 def _folder(taking: Taking) -> str:

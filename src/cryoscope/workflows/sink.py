@@ -58,7 +58,10 @@ class Sink:
             os.unlink(self.path)  # nothing was captured: nothing is incomplete
 
     def write(self, block: bytes | memoryview) -> None:
-        """Append to the file; raises `Incomplete` where there is no room.  What is read-only must not change."""
+        """Append to the file; a block that is read-only must not change.
+
+        Raises `Incomplete` where there is no room.
+        """
         view = left = memoryview(block)
         with _full(self.path):
             while left:

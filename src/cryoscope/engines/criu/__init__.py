@@ -14,7 +14,6 @@ import os
 from collections.abc import Iterator
 
 from cryoscope.engines.criu.engine import Criu
-from cryoscope.engines.criu.program import Program
 from cryoscope.engines.port import EngineUnreachable, Reach
 from cryoscope.engines.target import Target
 
@@ -25,13 +24,14 @@ PATHS = ("/usr/sbin/criu", "/usr/bin/criu", "/usr/local/sbin/criu", "/usr/local/
 
 def connect(_target: Target, reach: Reach) -> Criu:
     """The criu of the host; raises `EngineUnreachable` where there is none."""
-    if Program(reach.host).version is None:
+    engine = Criu(reach)
+    if engine.program.version is None:
         raise EngineUnreachable(
             "there is no criu on this host",
             hint="install criu (4.2 for Linux 6.16 and newer)",
             code="criu.missing",
         )
-    return Criu(reach)
+    return engine
 
 
 def discover(reach: Reach) -> Iterator[Criu]:

@@ -54,7 +54,7 @@ class Criu:
     def __init__(self, reach: Reach) -> None:
         self.host = reach.host
         self._say = reach.say
-        self._program = Program(reach.host)
+        self.program = Program(reach.host)
         self._processes = Processes(reach.host)
 
     def close(self) -> None:
@@ -62,7 +62,7 @@ class Criu:
 
     def probe(self) -> Probe:
         """What this criu can do on this kernel."""
-        version, able = self._program.version, self._ability()
+        version, able = self.program.version, self._ability()
         checks = [self._tracking(), self._resource()] if version else []
         return Probe(
             engine=self.name,
@@ -74,15 +74,15 @@ class Criu:
         )
 
     def _ability(self) -> Ability:
-        if self._program.version is None:
+        if self.program.version is None:
             return Ability(can=False, why="there is no criu on this host", cure="install criu")
-        if self._program.complaint:
-            why = f"criu check: {self._program.complaint}"
+        if self.program.complaint:
+            why = f"criu check: {self.program.complaint}"
             return Ability(can=False, why=why, cure="use a newer criu or kernel")
         return YES
 
     def _tracking(self) -> Check:
-        if self._program.can("mem_dirty_track"):
+        if self.program.can("mem_dirty_track"):
             return Check(code="criu.soft-dirty", state="ok", what="the kernel tells which pages were written")
         what = "the kernel does not tell which pages were written: no captures in steps (pre-checkpoint)"
         return Check(
@@ -132,19 +132,19 @@ class Criu:
 
     def concerns(self, container: Container, options: CaptureOptions) -> Sequence[Concern]:
         """What stands against dumping it."""
-        return obstacles.concerns(self._program, self._processes, int(container.id), options)
+        return obstacles.concerns(self.program, self._processes, int(container.id), options)
 
     def capture(self, container: Container, options: CaptureOptions, sink: Sink) -> Captured:
         """Dump it into a folder on the host and stream that into the sink."""
         with self.host.scratch() as folder:
-            dump = Dump(self._program, folder, int(container.id), options)
+            dump = Dump(self.program, folder, int(container.id), options)
             about, began = self._about(dump.seen.root), time.time_ns()
             with remains.kept(dump, self._say):
                 seconds = dump.run()
                 statistics = Packer(self.host, folder, sink, keep=options.stop).pack(about, began)
         return Captured(
             container=container,
-            version=self._program.version or "",
+            version=self.program.version or "",
             seconds=seconds,
             left_out=[WRITTEN, *dump.left_out],
             statistics=statistics,
@@ -161,7 +161,7 @@ class Criu:
             "started_ns": moment - self._age_ns(task),
             "checkpointed_ns": moment,
             "kernel": self._processes.kernel(),
-            "criu": self._program.version,
+            "criu": self.program.version,
         }
 
     @staticmethod
@@ -171,7 +171,7 @@ class Criu:
 
     def restore_concerns(self, checkpoint: Checkpoint, options: RestoreOptions) -> Sequence[Concern]:
         """What stands against restoring it here."""
-        return against.concerns(self._program, self._processes, checkpoint, options)
+        return against.concerns(self.program, self._processes, checkpoint, options)
 
     def edits(self, checkpoint: Checkpoint, options: RestoreOptions) -> Edits:
         """In the sandbox nobody has more capabilities than a container, or gets new ones."""
@@ -184,7 +184,7 @@ class Criu:
         from cryoscope.engines.criu import restoring
 
         try:
-            return restoring.restore(self._program, archive, checkpoint, options)
+            return restoring.restore(self.program, archive, checkpoint, options)
         except OSError as error:
             raise CryoscopeError(
                 readable(str(error)), hint="is this program root on the host?", code="criu.host"

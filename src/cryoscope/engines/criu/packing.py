@@ -1,8 +1,8 @@
 """The folder of a dump as one plain tar, streamed: what was dumped, CRIU's log, images, files.
 
-The pages come last, so that whoever reads the archive once knows by then what they are.  What has been written
-is taken away at once, of a large file piece by piece: a gigabyte of pages needs no second gigabyte of disk, and
-its end need not be waited for.  Images of a tree that was stopped (`keep`) stay until all is written: they are
+The pages come last, so that whoever reads the archive once knows by then what they are.  What has been
+written is taken away at once, piece by piece: a gigabyte of pages needs no second gigabyte of disk, and its
+end need not be waited for.  Images of a tree that was stopped (`keep`) stay until all is written: they are
 all that is left of it.
 """
 

@@ -7,30 +7,29 @@ is told by the time between two bytes, not by the length of the work.
 from __future__ import annotations
 
 import contextlib
-import http.client
-import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from http.client import HTTPException, HTTPResponse
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
-from cryoscope import limits, needs
-from cryoscope.engines.podman import download
+from cryoscope import limits
 from cryoscope.engines.podman.answers import Failure
+from cryoscope.engines.podman.connection import CONNECT, Connection, NotAnswering, Unframed, asked, blocks
+from cryoscope.engines.podman.download import ahead
 from cryoscope.engines.podman.sockets import START
 from cryoscope.engines.port import EngineError, EngineHung, EngineUnreachable, NoSuchContainer
 from cryoscope.errors import Incomplete
 from cryoscope.text import escape
 
-if TYPE_CHECKING:
-    import httpx2
-
-BASE = "http://podman/v4.0.0/libpod"
-"""The oldest version that services of Podman 4 to 6 answer to; the host's name is not looked at."""
-CONNECT, ASK = 10.0, 20.0
-"""Seconds until a service must accept, and until it must answer a plain question."""
+BASE = "/v4.0.0/libpod"
+"""The oldest version that services of Podman 4 to 6 answer to; behind a host it is taken for Docker's."""
+FINE = range(200, 300)
+"""Statuses of success."""
+ASK = 20.0
+"""Seconds until a service must answer a plain question."""
 T = TypeVar("T")
 Parameters = Mapping[str, str]
 
@@ -52,14 +51,6 @@ class Client:
     def __init__(self, path: str, *, shown: str) -> None:
         self.shown = shown
         self.path = path
-        self._httpx2 = needs.httpx2()
-        once = self._httpx2.Limits(max_keepalive_connections=0)
-        transport = self._httpx2.HTTPTransport(uds=path, limits=once)
-        self._http = self._httpx2.Client(transport=transport, base_url=BASE)
-
-    def close(self) -> None:
-        """Give back what the connections took."""
-        self._http.close()
 
     def get(self, path: str, kind: type[T], **parameters: str) -> T:
         """A plain question; raises `NoSuchContainer`, `Answered` and what `stream` raises."""
@@ -87,30 +78,15 @@ class Client:
         *,
         timeout: float,
         body: Iterable[bytes] | None = None,
-    ) -> Iterator[httpx2.Response]:
+    ) -> Iterator[HTTPResponse]:
         """A successful response whose body has not been read yet; `timeout` is seconds of silence.
 
         Raises `EngineUnreachable`, `EngineHung`, `Incomplete` for a body that is cut, `NoSuchContainer`,
         `Answered`.
         """
-        self._knock()
-        lib = self._httpx2
-        patience = lib.Timeout(timeout, connect=CONNECT)
-        reading = False
-        try:
-            asked = self._http.stream(method, path, params=parameters, content=body, timeout=patience)
-            with asked as response:
-                _raise_for(response)
-                reading = True
-                yield response
-        except lib.ConnectTimeout:
-            raise self._hung(CONNECT) from None
-        except lib.TimeoutException:
-            raise self._hung(timeout) from None
-        except lib.ConnectError as error:
-            raise self._unreachable(error) from None
-        except lib.TransportError as error:
-            raise self._cut(error, reading) from None
+        connection = Connection(self.path, patience=timeout)
+        with self._asked(connection, method, path, parameters, body) as response:
+            yield response
 
     @contextlib.contextmanager
     def download(
@@ -120,19 +96,36 @@ class Client:
 
         `begun` says whether something of it has come some other way: a cut is in the middle then.
         """
-        self._knock()
+        connection = Unframed(self.path, patience=timeout)
+        with (
+            self._asked(connection, "POST", path, parameters, begun=begun) as response,
+            ahead(response.read) as blocks,
+        ):
+            yield blocks
+
+    @contextlib.contextmanager
+    def _asked(
+        self,
+        connection: Connection,
+        method: str,
+        path: str,
+        parameters: Parameters,
+        body: Iterable[bytes] | None = None,
+        begun: Callable[[], bool] = bool,
+    ) -> Iterator[HTTPResponse]:
+        url = f"{BASE}{path}?{urlencode(parameters)}" if parameters else f"{BASE}{path}"
         reading = False
-        url = f"{BASE}{path}?{urlencode(parameters)}"
         try:
-            with download.asked(self.path, "POST", url, patience=timeout) as response:
-                if response.status != HTTPStatus.OK:
+            with asked(connection, method, url, body) as response:
+                if response.status not in FINE:
                     raise _failed(response.status, response.read(limits.PODMAN_ERROR))
                 reading = True
-                with download.ahead(response.read) as blocks:
-                    yield blocks
+                yield response
+        except NotAnswering as error:
+            raise self._unreachable(error.__cause__) from None
         except TimeoutError:
-            raise self._hung(timeout) from None
-        except (ConnectionError, http.client.HTTPException) as error:
+            raise self._hung(connection.patience) from None
+        except (ConnectionError, HTTPException) as error:
             raise self._cut(error, reading or begun()) from None
 
     def _hung(self, seconds: float) -> EngineHung:
@@ -143,18 +136,9 @@ class Client:
             code="podman.hung",
         )
 
-    def _knock(self) -> None:
-        """Whether somebody listens: httpx2 leaves a socket open where nobody does, and says no errno."""
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
-                knock.settimeout(CONNECT)
-                knock.connect(self.path)
-        except TimeoutError:
-            raise self._hung(CONNECT) from None
-        except OSError as error:
-            raise self._unreachable(error) from None
-
-    def _unreachable(self, error: Exception) -> EngineUnreachable:
+    def _unreachable(self, error: BaseException | None) -> EngineError:
+        if isinstance(error, TimeoutError):
+            return self._hung(CONNECT)
         refused = isinstance(error, PermissionError)
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return EngineUnreachable(
@@ -171,17 +155,6 @@ class Client:
         return EngineError(f"{said} before it answered", hint=cure, code="podman.closed")
 
 
-def blocks(response: httpx2.Response) -> Iterator[bytes]:
-    """The body of a response as it comes."""
-    return iter(response.iter_raw(download.BLOCK))
-
-
-def _raise_for(response: httpx2.Response) -> None:
-    if response.is_success:
-        return
-    raise _failed(response.status_code, _bounded(response, limits.PODMAN_ERROR))
-
-
 def _failed(status: int, body: bytes) -> EngineError:
     """The error in the body of an answer that is none."""
     try:
@@ -194,7 +167,7 @@ def _failed(status: int, body: bytes) -> EngineError:
     return Answered(status, said, hint="see journalctl -u podman, and Podman's own `podman events`")
 
 
-def _decoded(response: httpx2.Response, kind: type[T]) -> T:
+def _decoded(response: HTTPResponse, kind: type[T]) -> T:
     body = _bounded(response, limits.PODMAN_ANSWER)
     try:
         return msgspec.json.decode(body, type=kind)
@@ -206,9 +179,9 @@ def _decoded(response: httpx2.Response, kind: type[T]) -> T:
         ) from None
 
 
-def _bounded(response: httpx2.Response, most: int) -> bytes:
+def _bounded(response: HTTPResponse, most: int) -> bytes:
     body = bytearray()
-    for block in response.iter_raw(64 << 10):
+    for block in blocks(response, 64 << 10):
         body += block
         if len(body) > most:
             raise EngineError(

@@ -8,10 +8,12 @@ from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import quote
 
 from cryoscope.engines.beside import Beside, unframed
-from cryoscope.engines.podman.client import Client, blocks
+from cryoscope.engines.podman.client import Client
+from cryoscope.engines.podman.connection import blocks
 from cryoscope.engines.podman.engine import Podman
 from cryoscope.engines.port import Container
 
+BLOCK = 1 << 20
 SILENCE = 120.0
 """Seconds between two bytes: an image is packed before its first one comes."""
 EVENTS_SINCE = 86_400
@@ -45,7 +47,7 @@ def _source(engine: Podman, path: str) -> str:
 
 def _read(client: Client, path: str, parameters: Mapping[str, str]) -> Iterator[bytes]:
     with client.stream("GET", path, parameters, timeout=SILENCE) as response:
-        yield from blocks(response)
+        yield from blocks(response, BLOCK)
 
 
 def _image(engine: Podman, container: Container) -> Iterator[bytes]:

@@ -1,17 +1,12 @@
 """A long answer as fast as the service sends it.
 
-HTTP/1.0 on a socket of its own: the body ends with the connection and has no chunks, of which Go sends one
-for each 32 KiB and which cost as much to take apart as the hashing.  That it ends too early is told by what
-is in it (`stream`).  A thread reads ahead, so that the service need not wait while a block is hashed and
-written.  (1 GiB behind the first byte: 2.0 s through httpx2, 1.2 s from a bare socket.)
+A thread reads ahead, so that the service need not wait while a block is hashed and written.
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import queue
-import socket
 import threading
 from collections.abc import Callable, Iterator
 
@@ -21,37 +16,6 @@ WAITING = 4
 PATIENCE = 0.2
 """Seconds after which the thread looks whether anybody still wants its blocks."""
 Item = bytes | BaseException
-
-
-class Connection(http.client.HTTPConnection):
-    """A connection to a unix socket that speaks HTTP/1.0; `patience` is seconds of silence."""
-
-    _http_vsn = 10
-    _http_vsn_str = "HTTP/1.0"
-
-    def __init__(self, path: str, *, patience: float) -> None:
-        super().__init__("podman", timeout=patience)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-@contextlib.contextmanager
-def asked(path: str, method: str, url: str, *, patience: float) -> Iterator[http.client.HTTPResponse]:
-    """The answer to a question without a body; raises `OSError` and `http.client.HTTPException`."""
-    connection = Connection(path, patience=patience)
-    try:
-        connection.request(method, url)
-        yield connection.getresponse()
-    finally:
-        if connection.sock is not None:
-            with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
-        connection.close()
 
 
 @contextlib.contextmanager

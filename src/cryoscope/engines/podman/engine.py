@@ -50,7 +50,7 @@ class Podman:
 
     @cached_property
     def client(self) -> Client:
-        """HTTP to the service; raises `LibraryMissing`."""
+        """HTTP to the service."""
         return Client(self.host.path(self.socket), shown=self.socket)
 
     @cached_property
@@ -59,10 +59,7 @@ class Podman:
         return self.client.get("/info", Info)
 
     def close(self) -> None:
-        """Give back the connection."""
-        if "client" in self.__dict__:
-            self.client.close()
-            del self.client
+        """Each question has a connection of its own."""
 
     def probe(self) -> Probe:
         """What it is and can do here."""
