@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from lab import places
 
-pytest_plugins = ["lab_report"]
+pytest_plugins = ["lab_report", "second_look"]
 
 # Machines are noisy: an example that takes long once is no failure.
 settings.register_profile("cryoscope", deadline=None, suppress_health_check=[HealthCheck.too_slow])
