@@ -33,7 +33,9 @@ class Vanishing:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._fallocate = getattr(ctypes.CDLL(None), "fallocate64", None)
+        libc = ctypes.CDLL(None)
+        plain = getattr(libc, "fallocate", None)  # musl has no other
+        self._fallocate = getattr(libc, "fallocate64", plain)
         self._read = 0
 
     def read(self, size: int) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -113,7 +113,7 @@ class Client:
         body: Iterable[bytes] | None = None,
         begun: Callable[[], bool] = bool,
     ) -> Iterator[HTTPResponse]:
-        url = f"{BASE}{path}?{urlencode(parameters)}" if parameters else f"{BASE}{path}"
+        url = BASE + quote(path, safe="/%") + ("?" + urlencode(parameters) if parameters else "")
         reading = False
         try:
             with asked(connection, method, url, body) as response:
