@@ -22,16 +22,23 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(item, nextitem=nextitem, log=False)
-    failed = [report for report in reports if report.failed]
-    if failed and not item.session.shouldstop:
+    if failed := _failed(reports):
         item._initrequest()  # type: ignore[attr-defined]
-        reports = runtestprotocol(item, nextitem=nextitem, log=False)
-        for report in reports:
-            report.user_properties.append((AGAIN, _why(failed[0])))
+        again = runtestprotocol(item, nextitem=nextitem, log=False)
+        if twice := _failed(again):
+            failed.sections.append(("when it was run again", _why(twice)))
+        else:
+            reports = again
+            for report in reports:
+                report.user_properties.append((AGAIN, _why(failed)))
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
+
+
+def _failed(reports: list[pytest.TestReport]) -> pytest.TestReport | None:
+    return next((report for report in reports if report.failed), None)
 
 
 def _why(report: pytest.TestReport) -> str:
