@@ -46,6 +46,8 @@ class Docker:
         conf = node.outside(RUNC_CONF)
         conf.parent.mkdir(parents=True, exist_ok=True)
         conf.write_text(CRIU_OPTIONS)
+        # Where dockerd has to switch forwarding on, it drops what the other engines' bridges forward.
+        node.sh("echo 1 > /proc/sys/net/ipv4/ip_forward")
         places = (f"--data-root={DATA}", f"--host=unix://{SOCKET}")
         node.service("dockerd", "--experimental", "--storage-driver=overlay2", *places, ready=self._answers)
 
