@@ -232,7 +232,9 @@ def test_bytes_behind_a_compressed_archive_are_kept() -> None:
     assert (said.sha256, written) == (sha256(data), data)
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive" * 1000, gzip.compress(b"no archive")])
+@pytest.mark.parametrize(
+    "data", [b"", b"no archive" * 1000, gzip.compress(b"no archive")], ids=["empty", "plain", "gzip"]
+)
 def test_what_is_no_archive_is_refused(data: bytes) -> None:
     with pytest.raises(ArchiveError):
         kept(data)
