@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -147,8 +148,11 @@ def test_a_restore_that_hangs_does_not_stand_in_the_way_of_the_next(crun: Podman
             assert stopped
             assert "may be there" not in caught.value.hint
             assert not engine.there("hangs")
-            again = engine.restore(str(copy), checkpoint, wanted)
+            engine.restore(str(copy), checkpoint, wanted)
     finally:
         over.set()
         watching.join()
-    crun.node.run(*again.remove.split(), "--time", "0")
+        for pid in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        crun.node.run("podman", "rm", "--force", "--ignore", "--volumes", "--time", "0", "hangs")

@@ -76,8 +76,7 @@ def image(request: pytest.FixtureRequest, lab: Podman, archive: tuple[Path, str]
 
 
 def test_podman_restores_it(lab: Podman, image: str, archive: tuple[Path, str]) -> None:
-    lab.node.run("podman", "--runtime", "crun", "container", "restore", image)
-    name = lab.node.run("podman", "ps", "--quiet").stdout.split()[0]
+    name = lab.node.run("podman", "--runtime", "crun", "container", "restore", image).stdout.split()[-1]
     try:
         form = "{{.State.Restored}} {{.State.Pid}}"
         restored, pid = lab.node.run("podman", "inspect", "--format", form, name).stdout.split()
