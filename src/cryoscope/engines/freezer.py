@@ -19,6 +19,8 @@ from cryoscope.engines.host import Host
 ROOT = "/sys/fs/cgroup"
 PATIENCE = 15.0
 """Seconds in which CRIU, which may be at work yet, comes to its end."""
+LATE = 2.0
+"""Seconds in which a runtime does what a dead engine asked of it last."""
 LOOK = 0.1
 STATES = {"freezer.state": ("FROZEN", "THAWED"), "cgroup.freeze": ("1", "0")}
 """What the files of the two versions say of a frozen group, and what thaws it."""
@@ -43,6 +45,13 @@ def release(host: Host, pid: int, started: str = "") -> bool:
     with open(path, "w") as state:
         state.write(STATES[os.path.basename(path)][1])
     return True
+
+
+def release_late(host: Host, pid: int, started: str) -> None:
+    """As `release`, where the engine has gone: what it asked last may freeze the container yet."""
+    until = time.monotonic() + LATE
+    while not release(host, pid, started) and time.monotonic() < until:
+        time.sleep(LOOK)
 
 
 def start_of(host: Host, pid: int | None) -> str:

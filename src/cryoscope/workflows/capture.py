@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cryoscope.engines import connect
-from cryoscope.engines.freezer import release, start_of
+from cryoscope.engines.freezer import release, release_late, start_of
 from cryoscope.engines.port import (
     HARD,
     Captured,
@@ -29,6 +29,8 @@ from cryoscope.engines.port import (
     Concern,
     Container,
     Engine,
+    EngineHung,
+    EngineUnreachable,
     PreflightRefused,
     Reach,
     hard,
@@ -58,6 +60,8 @@ VERIFYING = (
     "cryoscope.workflows.open",
 )
 """What is imported only to verify an archive: a sixth of a second together."""
+GONE = (EngineUnreachable, EngineHung, Incomplete)
+"""Errors of an engine that may have died, and have left a request behind that is yet to be done."""
 NOT_FOR_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -231,8 +235,9 @@ def _thawed(engine: Engine, container: Container) -> Iterator[None]:
     started = start_of(host, container.pid)
     try:
         yield
-    except BaseException:
-        release(host, container.pid, started)
+    except BaseException as error:
+        thaw = release_late if isinstance(error, GONE) else release
+        thaw(host, container.pid, started)
         raise
 
 

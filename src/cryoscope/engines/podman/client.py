@@ -152,7 +152,7 @@ class Client:
         cure = "see why the service ended (journalctl -u podman), then try again"
         if reading:
             return Incomplete(f"{said} in the middle of its answer", hint=cure, code="podman.stream-cut")
-        return EngineError(f"{said} before it answered", hint=cure, code="podman.closed")
+        return EngineUnreachable(f"{said} before it answered", hint=cure, code="podman.closed")
 
 
 def _failed(status: int, body: bytes) -> EngineError:
