@@ -57,11 +57,6 @@ class Client:
         with self.stream("GET", path, parameters, timeout=ASK) as response:
             return _decoded(response, kind)
 
-    def delete(self, path: str, **parameters: str) -> None:
-        """Take something away; its absence is no error."""
-        with contextlib.suppress(NoSuchContainer), self.stream("DELETE", path, parameters, timeout=60.0):
-            pass
-
     def post(
         self, path: str, kind: type[T], parameters: Parameters, *, body: Iterable[bytes], timeout: float
     ) -> T:

@@ -10,10 +10,10 @@ from urllib.parse import quote
 from cryoscope.engines.beside import Beside, unframed
 from cryoscope.engines.podman.client import Client
 from cryoscope.engines.podman.connection import blocks
+from cryoscope.engines.podman.download import BLOCK
 from cryoscope.engines.podman.engine import Podman
 from cryoscope.engines.port import Container
 
-BLOCK = 1 << 20
 SILENCE = 120.0
 """Seconds between two bytes: an image is packed before its first one comes."""
 EVENTS_SINCE = 86_400
